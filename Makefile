@@ -1,0 +1,68 @@
+# What the project keeps: run, test, bench, docs, install, uninstall. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PREFIX ?= /usr/local
+DESTDIR ?=
+SOURCES := $(shell find hlml hl_smi hl_qual device csrc -type f ! -name '*.pyc' 2>/dev/null)
+
+.DEFAULT_GOAL := wheel
+.PHONY: help wheel dev run test lint bench docs install uninstall clean prerequisites
+
+help:
+	@echo 'make            build the wheel and install it into $(VENV)'
+	@echo 'make run        the same, then the main job: hl-smi, hl_qual -t matmul_stress, hl-smi while it runs'
+	@echo 'make test       the same, then lint, types, import contracts and all tests'
+	@echo 'make bench      the rows of the speed table'
+	@echo 'make docs       renew the generated tables under docs/'
+	@echo 'make install    library, header, pkg-config file and tools under DESTDIR and PREFIX; make uninstall removes them'
+	@echo 'make dev        editable install for development'
+
+prerequisites:
+	@PYTHON='$(PYTHON)' sh scripts/check_prerequisites.sh
+
+$(VENV)/.tools: pyproject.toml | prerequisites
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build $(shell $(PYTHON) scripts/requirements.py pyproject.toml)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.tools $(SOURCES) meson.build pyproject.toml
+	rm -rf build/wheel
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheel .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall build/wheel/*.whl
+	@touch $@
+
+wheel: $(VENV)/.installed
+
+dev: $(VENV)/.tools
+	$(BIN)/python -m pip install --quiet meson ninja meson-python
+	$(BIN)/python -m pip install --no-build-isolation --no-deps --editable .
+	@touch $(VENV)/.installed
+
+run: wheel
+	@BIN='$(CURDIR)/$(BIN)' sh scripts/main_job.sh
+
+lint: wheel
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest tests
+
+bench: wheel
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -P benchmarks/run.py
+
+docs: wheel
+	$(BIN)/python docs/gen_hlml_table.py
+
+install: wheel
+	@BIN='$(CURDIR)/$(BIN)' DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh scripts/install.sh install
+
+uninstall:
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh scripts/install.sh uninstall
+
+clean:
+	rm -rf build $(VENV)

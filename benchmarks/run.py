@@ -1,0 +1,169 @@
+"""`make bench`: the rows of the speed table, each beside its peer in the same run, best of several.
+
+Prints one line a row: what, figure, peer, ratio, budget. Numbers of one run on one machine; compare ratios.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+import hlml
+from device._device import ffi, lib
+from device.box_control import create_box, retire_box
+from device.box_spec import load_box_spec
+
+HERE = Path(__file__).parent
+
+
+def best(run: Callable[[], object], rounds: int = 5) -> float:
+    """Shortest of several runs, seconds: what the code needs when nothing disturbs it."""
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def row(what: str, figure: str, peer: str, ratio: float | None, budget: str) -> None:
+    shown = "-" if ratio is None else f"{ratio:.3g}x"
+    print(f"{what:<44} {figure:>14}   {peer:<34} {shown:>9}   {budget}")
+
+
+def bench_c_getter(scratch: Path) -> None:
+    program = scratch / "bench_getter"
+    libs = hlml.libdir()
+    source = str(HERE / "c" / "bench_getter.c")
+    flags = [f"-I{hlml.include_dir()}", f"-L{libs}", "-lhlml", f"-Wl,-rpath,{libs}"]
+    subprocess.run(["cc", "-O2", source, *flags, "-o", program], check=True)
+    clock, getter, memory, init = map(
+        float, subprocess.run([program], check=True, capture_output=True, text=True).stdout.split()
+    )
+    row("HLML getter from C: power", f"{getter:.0f} ns", f"clock alone {clock:.0f} ns", getter / clock, "<= 50 ns")
+    row("HLML getter from C: memory", f"{memory:.0f} ns", f"clock alone {clock:.0f} ns", memory / clock, "<= 50 ns")
+    row("hlml_init and shutdown, box present", f"{init:.0f} us", "-", None, "<= 500 us")
+
+
+def bench_python_getter() -> None:
+    """The peer calls the same library as pyhlml does: ctypes without argument types, a c_uint by reference."""
+    hlml.init()
+    device = hlml.devices()[0]
+    library = ctypes.CDLL(str(hlml.libdir() / "libhlml.so"))
+    handle = ctypes.c_void_p()
+    library.hlml_device_get_handle_by_index(0, ctypes.byref(handle))
+
+    def with_ctypes() -> int:
+        value = ctypes.c_uint()
+        if library.hlml_device_get_power_usage(handle, ctypes.byref(value)) != 0:
+            raise RuntimeError
+        return value.value
+
+    n = 20000
+    ours = best(lambda: [device.power_mw for _ in range(n)]) / n * 1e9
+    theirs = best(lambda: [with_ctypes() for _ in range(n)]) / n * 1e9
+    row("getter from Python", f"{ours:.0f} ns", f"ctypes as pyhlml {theirs:.0f} ns", ours / theirs, "<= 0.6x")
+    snapshot = device.snapshot()
+    values = 60 + 2 * len(snapshot.sensors) + len(snapshot.mac_addresses) + 2 * len(snapshot.ports)
+    each = best(lambda: [device.snapshot() for _ in range(1000)]) / 1000 * 1e9
+    row(
+        f"snapshot of a card, per value ({values})",
+        f"{each / values:.0f} ns",
+        f"ctypes as pyhlml {theirs:.0f} ns",
+        each / values / theirs,
+        "<= 0.1x",
+    )
+
+
+def bench_publish() -> None:
+    box = ffi.new("gaudi_box **")
+    error = ffi.new("gaudi_error *")
+    if lib.gaudi_box_open(box, True, error) != 0:
+        raise SystemExit(ffi.string(error.text).decode())
+    card = lib.gaudi_box_card(box[0], 0)
+    activity = ffi.new("double[6]", [1.0, 0.0, 0.0, 0.1, 0.0, 0.0])
+    n = 20000
+    each = best(lambda: [lib.gaudi_card_publish_activity(card, activity, 1.0, error) for _ in range(n)]) / n * 1e6
+    lib.gaudi_box_close(box[0])
+    row("publish (from Python)", f"{each:.2f} us", "-", None, "<= 5 us")
+
+
+def bench_hl_smi() -> None:
+    tool = Path(sys.executable).parent / "hl-smi"
+    ours = best(lambda: subprocess.run([tool], check=True, capture_output=True), 9)
+    csv = best(
+        lambda: subprocess.run([tool, "-Q", "index,power.draw", "-f", "csv"], check=True, capture_output=True), 9
+    )
+    click = best(lambda: subprocess.run([sys.executable, "-c", "import click"], check=True), 9)
+    row(
+        "hl-smi table, start to exit",
+        f"{ours * 1e3:.0f} ms",
+        f"python -c 'import click' {click * 1e3:.0f} ms",
+        ours / click,
+        "<= 2.0x",
+    )
+    row(
+        "hl-smi -Q, start to exit",
+        f"{csv * 1e3:.0f} ms",
+        f"python -c 'import click' {click * 1e3:.0f} ms",
+        csv / click,
+        "<= 2.0x",
+    )
+
+
+def bench_gemm() -> None:
+    from device.engines.mme import available_variants, gemm_reference
+
+    rng = np.random.default_rng(7)
+    for size in (1024, 4096):
+        a, b = (rng.integers(0x3F00, 0x4000, (size, size), dtype=np.uint16) for _ in range(2))
+        variant = available_variants()[0]
+        seconds = best(lambda a=a, b=b, variant=variant: gemm_reference(a, b, variant=variant), 3)
+        row(
+            f"bf16 GEMM {size}^3, {variant}",
+            f"{2 * size**3 / seconds / 1e9:.0f} GFLOP/s",
+            "-",
+            None,
+            ">= 60 % of AMX peak",
+        )
+
+
+def bench_compile() -> None:
+    from device.graph.builder import GraphBuilder
+    from device.graph.compiler import compile_graph
+    from device.spec import load_spec
+    from hl_qual.plugins.matmul_stress import build_graph
+
+    _ = GraphBuilder
+    spec = load_spec("gaudi2")
+    seconds = best(lambda: compile_graph(build_graph(), spec))
+    row("compile of the matmul_stress graph", f"{seconds * 1e3:.2f} ms", "-", None, "<= 100 ms (a layer)")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        os.environ["GAUDI_BOX"] = str(scratch / "box")
+        create_box(scratch / "box", load_box_spec("hls2"), "bench")
+        try:
+            bench_c_getter(scratch)
+            bench_python_getter()
+            bench_publish()
+            bench_hl_smi()
+            bench_gemm()
+            bench_compile()
+        finally:
+            hlml.shutdown()
+            retire_box(scratch / "box")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+#include "card_internal.h"
+
+#include <errno.h>
+#include <math.h>
+#include <time.h>
+
+/* Faster than this, a lease of half a second would be renewed more often than a thread can promise. */
+static const double RATE_MAX = 3600.0;
+
+uint64_t gaudi_monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now); /* vDSO: no system call */
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+uint64_t gaudi_clock_at(const gaudi_clock *clock, uint64_t mono_ns)
+{
+    uint64_t elapsed = mono_ns > clock->mono0_ns ? mono_ns - clock->mono0_ns : 0;
+    if (clock->rate == 1.0) /* the usual case stays exact to the nanosecond */
+        return clock->box0_ns + elapsed;
+    double scaled = (double)elapsed * clock->rate;
+    if (!(scaled > 0.0))
+        return clock->box0_ns;
+    if (scaled > 9e18) /* a corrupt rate must not overflow the conversion */
+        scaled = 9e18;
+    return clock->box0_ns + (uint64_t)scaled;
+}
+
+static gaudi_clock clock_of(const gaudi_box *box)
+{
+    gaudi_clock clock = {.rate = 0.0};
+    gaudi_section_read(&box->file->clock.sequence, sizeof clock, &clock);
+    return clock;
+}
+
+uint64_t gaudi_box_now(const gaudi_box *box)
+{
+    gaudi_clock clock = clock_of(box);
+    return gaudi_clock_at(&clock, gaudi_monotonic_ns());
+}
+
+double gaudi_box_clock_rate(const gaudi_box *box)
+{
+    return clock_of(box).rate;
+}
+
+/* Work in flight goes on across a change of the clock: its leases, half a second of wall time, are carried over the
+ * step and stretched to the new rate. Whoever has died meanwhile is found out one lease later. */
+static void carry_leases(gaudi_box *box, const gaudi_clock *before, double rate, uint64_t step_ns)
+{
+    uint64_t now_ns = gaudi_clock_at(before, gaudi_monotonic_ns());
+    for (size_t i = 0; i < box->card_count; i++) {
+        double lease_ns = (double)box->card[i].file->physics.lease_ns * fmax(rate, 1.0);
+        (void)gaudi_card_extend_lease(&box->card[i], now_ns + step_ns + (uint64_t)lease_ns);
+    }
+}
+
+int gaudi_box_clock_set(gaudi_box *box, double rate, uint64_t step_ns, gaudi_error *error)
+{
+    if (!box->is_writable)
+        return gaudi_fail(error, -EACCES, "the clock of box %s cannot be set without write permission", box->path);
+    if (!isfinite(rate) || rate > RATE_MAX)
+        return gaudi_fail(error, -EINVAL, "a clock rate lies between 0 and %g", RATE_MAX);
+    pthread_mutex_lock(&box->mutex);
+    int rc = gaudi_lock(box->fd, GAUDI_LOCK_WRITER, 1000);
+    if (rc == 0) {
+        gaudi_clock clock = clock_of(box);
+        carry_leases(box, &clock, rate >= 0.0 ? rate : clock.rate, step_ns);
+        uint64_t mono_ns = gaudi_monotonic_ns();
+        clock.box0_ns = gaudi_clock_at(&clock, mono_ns) + step_ns;
+        clock.mono0_ns = mono_ns;
+        if (rate >= 0.0)
+            clock.rate = rate;
+        gaudi_section_write(&box->file->clock.sequence, sizeof clock, &clock);
+        gaudi_unlock(box->fd, GAUDI_LOCK_WRITER);
+    } else {
+        gaudi_fail(error, rc, "the clock of box %s is locked by another process", box->path);
+    }
+    pthread_mutex_unlock(&box->mutex);
+    return rc;
+}

@@ -1,0 +1,193 @@
+/* The state of an emulated box: attach, read, publish. The only owner of the layout.
+ *
+ * Who uses it: libhlml.so (reader), the extension of `hlml` (reader of what HLML does not carry) and the
+ * extension of `device` (the writer). It is linked statically and never exported.
+ *
+ * Errors: every function that can fail returns 0 or a negative errno; where a person must act, the
+ * gaudi_error argument receives one clear line. Outputs are untouched on failure.
+ *   -ENOENT no such box or card        -EACCES no permission          -EBUSY the lock is held
+ *   -ESTALE the box was replaced       -EBADMSG foreign, truncated or corrupt file
+ *   -EPROTO layout of another version  -ENODEV driver not loaded      -ETIMEDOUT a writer hangs
+ *
+ * Threads: gaudi_box and gaudi_card may be used by any number of threads at once; open and close of one
+ * object must not overlap with its use. Readers take no lock, never block a writer and make no system
+ * call but the clock. Writers hold an OFD lock on the card file plus a mutex of this process. */
+#ifndef GAUDI_CARD_H
+#define GAUDI_CARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "card_layout.h"
+
+#define GAUDI_MAGIC UINT64_C(0x4452414349445541) /* "AUDICARD" in the file */
+#define GAUDI_NAME_LENGTH 64
+#define GAUDI_PATH_LENGTH 512
+
+typedef struct gaudi_error {
+    char text[768];
+} gaudi_error;
+
+typedef struct gaudi_box gaudi_box;   /* one attached box: its control file and its cards */
+typedef struct gaudi_card gaudi_card; /* one attached card of a box */
+
+/* ---- place.c: which box is meant ------------------------------------------------------------- */
+
+enum gaudi_place_reason {
+    GAUDI_PLACE_ENVIRONMENT_PATH, /* $GAUDI_BOX is an absolute path */
+    GAUDI_PLACE_ENVIRONMENT_NAME, /* $GAUDI_BOX is a name */
+    GAUDI_PLACE_SYSTEM,           /* /run/gaudi/default exists */
+    GAUDI_PLACE_SUDO_USER,        /* root through sudo without a box: the box of the calling user */
+    GAUDI_PLACE_USER              /* /dev/shm/gaudi-<euid>/default */
+};
+
+typedef struct gaudi_place {
+    char path[GAUDI_PATH_LENGTH];
+    char name[GAUDI_NAME_LENGTH + 1];
+    enum gaudi_place_reason reason;
+    bool is_implicit;     /* only the unnamed default box may be made by itself */
+    bool exists;
+    char other[GAUDI_PATH_LENGTH]; /* a second candidate that this one hides, or "" */
+} gaudi_place;
+
+/* Find the place of the box that the environment means. -EINVAL: $GAUDI_BOX is malformed. */
+int gaudi_place_find(gaudi_place *place, gaudi_error *error);
+
+/* ---- create.c: make and retire boxes ----------------------------------------------------------- */
+
+/* Make the files of a box from its image aside and publish them by one rename. An existing box is
+ * replaced and its files are marked retired. mode_group: group that may write, or -1. */
+int gaudi_box_create(const char *path, const gaudi_box_identity *identity, const gaudi_card_image *cards,
+                     size_t card_count, long group, gaudi_error *error);
+
+/* Mark all files of a box retired (retired: 1 down, 2 driver unloaded) and remove them. */
+int gaudi_box_retire(const char *path, uint32_t retired, gaudi_error *error);
+
+/* Load or unload the "driver" of a box: without it hlml_init gives DRIVER_NOT_LOADED, and so do readers. */
+int gaudi_box_set_driver(const char *path, bool is_loaded, gaudi_error *error);
+
+/* ---- segment.c: attach --------------------------------------------------------------------------- */
+
+/* Attach the box that the environment means; make the embedded default first if it is the unnamed one
+ * and missing. Where no place is writable the default box is private to this process. */
+int gaudi_box_open(gaudi_box **box, bool for_writing, gaudi_error *error);
+
+/* Attach the box at a path; nothing is made. */
+int gaudi_box_open_path(gaudi_box **box, const char *path, bool for_writing, gaudi_error *error);
+
+void gaudi_box_close(gaudi_box *box);
+
+const gaudi_box_identity *gaudi_box_identity_of(const gaudi_box *box);
+const char *gaudi_box_path(const gaudi_box *box); /* "" for a private box */
+size_t gaudi_box_card_count(const gaudi_box *box);
+
+/* The card with accel number `index`, or NULL. It lives as long as the box. */
+gaudi_card *gaudi_box_card(gaudi_box *box, size_t index);
+
+const gaudi_identity *gaudi_card_identity(const gaudi_card *card);
+const gaudi_physics *gaudi_card_physics(const gaudi_card *card);
+
+/* 0, -ENODEV (driver unloaded) or -ESTALE (this box was taken down or replaced). Two atomic loads. */
+int gaudi_box_alive(const gaudi_box *box);
+
+/* ---- boxclock.c --------------------------------------------------------------------------------- */
+
+uint64_t gaudi_box_now(const gaudi_box *box);    /* box time, ns */
+double gaudi_box_clock_rate(const gaudi_box *box);
+/* Change rate and/or step forward; box time stays continuous. rate < 0 keeps it. */
+int gaudi_box_clock_set(gaudi_box *box, double rate, uint64_t step_ns, gaudi_error *error);
+
+/* ---- snapshot.c: reading ------------------------------------------------------------------------ */
+
+/* What a card shows at one moment; evaluated from the published future, see trajectory.h. */
+typedef struct gaudi_reading {
+    uint64_t box_ns;
+    double clock_ratio;
+    double clock_soc_mhz;
+    double power_54v_w;   /* filtered with tau_power: what sensors and the driver see */
+    double power_now_w;   /* instantaneous, the integrand of energy */
+    double power_12v_w;
+    double energy_j;
+    double die_c;
+    double hbm_c;
+    double board_c;
+    double utilization_percent; /* driver's formula on power_54v_w; 0..100 */
+    uint64_t limit_mw;
+    uint32_t flags; /* enum gaudi_segment_flag */
+    uint64_t violation_power_ns;
+    uint64_t violation_thermal_ns;
+    uint64_t power_reference_ns;
+    uint64_t thermal_reference_ns;
+    double activity[GAUDI_ENGINE_COUNT]; /* zero after the lease */
+    uint64_t memory_used_bytes;
+    uint32_t status; /* enum gaudi_status, as of now */
+    uint32_t is_lost;
+    uint32_t reset_count;
+    uint32_t pcie_rx_kbps;
+    uint32_t pcie_tx_kbps;
+    uint32_t pcie_replay;
+    uint32_t pcie_generation;
+    uint32_t pcie_width;
+    double dilation;
+    uint64_t launches;
+} gaudi_reading;
+
+/* All values of one moment. -ESTALE / -ENODEV as gaudi_box_alive; -EBADMSG if the section is impossible. */
+int gaudi_card_read(const gaudi_card *card, gaudi_reading *reading);
+
+/* Cheap forms for getters: only the words that are needed are copied. */
+/* 0, -ESTALE or -ENODEV as gaudi_box_alive, or -EIO: the card fell off the bus. */
+int gaudi_card_present(const gaudi_card *card);
+/* Filtered power of the 54 V rail, W. */
+int gaudi_card_read_power(const gaudi_card *card, double *power_w);
+int gaudi_card_read_memory(const gaudi_card *card, uint64_t *used_bytes);
+int gaudi_card_read_status(const gaudi_card *card, uint32_t *status, uint32_t *is_lost);
+
+int gaudi_card_read_rows(const gaudi_card *card, gaudi_rows *rows);
+int gaudi_card_read_ports(const gaudi_card *card, gaudi_ports *ports);
+int gaudi_card_read_faults(const gaudi_card *card, gaudi_faults *faults);
+/* Processes that hold the card now; count 0 if none. Asks the kernel whether the holder's lock is held. */
+int gaudi_card_read_processes(const gaudi_card *card, gaudi_processes *processes);
+uint64_t gaudi_card_links_up(const gaudi_card *card);
+
+/* Temperature of sensor `i` for a reading, degrees Celsius. */
+double gaudi_sensor_temperature(const gaudi_card *card, size_t i, const gaudi_reading *reading);
+
+/* ---- publish.c: writing. The box must be open for writing. --------------------------------------- */
+
+/* Hold the card for this process (exclusive until released or death). -EBUSY: error names the holder,
+ * whose pid and comm are in *holder if it is not NULL. */
+int gaudi_card_acquire(gaudi_card *card, gaudi_process *holder, gaudi_error *error);
+void gaudi_card_release(gaudi_card *card);
+
+/* Publish the activity (0..1 per engine class) for one lease from now on. Renewed by
+ * gaudi_lease_start's thread while work is in flight. */
+int gaudi_card_publish_activity(gaudi_card *card, const double activity[GAUDI_ENGINE_COUNT],
+                                double dilation, gaudi_error *error);
+
+int gaudi_card_publish_memory(gaudi_card *card, uint64_t used_bytes, gaudi_error *error);
+int gaudi_card_count_pcie(gaudi_card *card, uint64_t rx_bytes, uint64_t tx_bytes, gaudi_error *error);
+int gaudi_card_set_limit(gaudi_card *card, uint64_t limit_mw, gaudi_error *error); /* owner or root */
+int gaudi_card_reset(gaudi_card *card, uint64_t duration_ns, gaudi_error *error);  /* owner or root */
+
+/* Conditions that faults set; NaN keeps the present value. */
+typedef struct gaudi_conditions {
+    double ambient_c;
+    double airflow;
+    double clock_ceiling; /* 0..1 of the maximum clock */
+} gaudi_conditions;
+int gaudi_card_set_conditions(gaudi_card *card, const gaudi_conditions *conditions, gaudi_error *error);
+int gaudi_card_set_lost(gaudi_card *card, bool is_lost, gaudi_error *error);
+int gaudi_card_count_ecc(gaudi_card *card, const gaudi_rows *delta, gaudi_error *error);
+int gaudi_card_add_fault(gaudi_card *card, const gaudi_fault *fault, gaudi_error *error);
+int gaudi_card_remove_faults(gaudi_card *card, uint32_t kind, gaudi_error *error); /* 0: all */
+int gaudi_box_set_link(gaudi_box *box, size_t card, unsigned int port, bool is_up, gaudi_error *error);
+int gaudi_card_post_event(gaudi_card *card, uint64_t kind, uint64_t argument);
+
+/* Renew the present activity of a held card from a thread of its own, without any interpreter lock,
+ * until stopped. One thread serves all cards of this process. */
+int gaudi_lease_start(gaudi_card *card, gaudi_error *error);
+void gaudi_lease_stop(gaudi_card *card);
+
+#endif

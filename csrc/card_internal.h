@@ -1,0 +1,84 @@
+/* What the files of the card state share among themselves; nobody else includes this. */
+#ifndef GAUDI_CARD_INTERNAL_H
+#define GAUDI_CARD_INTERNAL_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "card.h"
+
+/* Byte ranges of the OFD locks on a card file: who writes now, and who holds the card. */
+enum { GAUDI_LOCK_WRITER = 0, GAUDI_LOCK_HOLDER = 1 };
+
+/* An attached card. Created and destroyed with its box; the mapping is read-only unless the box is open
+ * for writing. `mutex` serialises the writers of this process, which share one open file. */
+struct gaudi_card {
+    gaudi_box *box;
+    gaudi_card_file *file;
+    int fd;
+    size_t index;
+    pthread_mutex_t mutex;
+    bool is_held;
+    double activity[GAUDI_ENGINE_COUNT]; /* what this process published last; guarded by mutex */
+};
+
+struct gaudi_box {
+    char path[GAUDI_PATH_LENGTH];
+    gaudi_box_file *file;
+    int fd;
+    bool is_writable;
+    bool is_owner; /* the caller owns the files or is root */
+    size_t card_count;
+    pthread_mutex_t mutex;
+    gaudi_card card[GAUDI_CARD_MAX];
+};
+
+/* error.c: note one line; the format is checked by the compiler. Returns `code` so that a caller can
+ * write `return gaudi_fail(error, -EBUSY, ...)`. error may be NULL. */
+int gaudi_fail(gaudi_error *error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* section.c: the two-copy protocol. `sequence` is the first word of the section, the slots follow at
+ * its ninth. Sizes are in bytes and multiples of 8. */
+void gaudi_words_load(void *to, const void *from, size_t size);
+void gaudi_words_store(void *to, const void *from, size_t size);
+uint64_t gaudi_load_u64(const uint64_t *word);
+void gaudi_store_u64(uint64_t *word, uint64_t value);
+uint32_t gaudi_load_u32(const uint32_t *word);
+void gaudi_store_u32(uint32_t *word, uint32_t value);
+int gaudi_section_read(const uint64_t *sequence, size_t slot_size, void *out);
+void gaudi_section_write(uint64_t *sequence, size_t slot_size, const void *in);
+const void *gaudi_section_slot(const uint64_t *sequence, size_t slot_size, uint64_t value);
+
+/* create.c */
+int gaudi_box_create_missing(const char *path, const gaudi_box_identity *identity, const gaudi_card_image *cards,
+                             size_t card_count, gaudi_error *error);
+int gaudi_image_fill_box(gaudi_box_file *file, const gaudi_box_identity *identity, const gaudi_card_image *cards,
+                         size_t card_count, uint64_t generation);
+void gaudi_image_fill_card(gaudi_card_file *file, const gaudi_card_image *image, uint32_t index, uint64_t generation,
+                           uint64_t box_ns);
+
+/* default_box.c, and the table that embed_boxes.py generates; it ends with a NULL type. */
+typedef struct gaudi_embedded_box {
+    const char *type;
+    const unsigned char *identity;
+    const unsigned char *cards;
+    size_t card_count;
+} gaudi_embedded_box;
+extern const gaudi_embedded_box gaudi_embedded_boxes[];
+int gaudi_default_box(const char *type, const gaudi_box_identity **identity, const gaudi_card_image **cards,
+                      size_t *card_count, gaudi_error *error);
+
+/* boxclock.c */
+uint64_t gaudi_clock_at(const gaudi_clock *clock, uint64_t mono_ns);
+uint64_t gaudi_monotonic_ns(void);
+
+/* publish.c */
+int gaudi_lock(int fd, short range, unsigned int deadline_ms);
+void gaudi_unlock(int fd, short range);
+int gaudi_card_renew(gaudi_card *card);
+int gaudi_card_extend_lease(gaudi_card *card, uint64_t until_ns);
+
+/* snapshot.c: is the lock of the holder still held? Asks the kernel. */
+bool gaudi_holder_is_alive(const gaudi_card *card);
+
+#endif

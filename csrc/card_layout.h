@@ -1,0 +1,434 @@
+/* The layout of the shared state of an emulated box: one `box` file and one `accelN` file per card.
+ *
+ * This file is plain C declarations on purpose: the compiler reads it through card.h, and the image
+ * builder (device/box.py) reads the very same text with cffi, less the include guard. Fixed-width fields, explicit padding,
+ * every struct a multiple of 8 bytes; sizes and offsets are asserted in segment.c.
+ * Units are part of the names. Little-endian 64-bit hosts only (asserted in segment.c).
+ *
+ * Compatibility: GAUDI_LAYOUT_MAJOR changes when an old reader would misread a new file, and such a
+ * reader refuses the file; GAUDI_LAYOUT_MINOR changes when only reserved fields gained a meaning.
+ */
+
+#ifndef GAUDI_CARD_LAYOUT_H
+#define GAUDI_CARD_LAYOUT_H
+
+#include <stdint.h>
+
+#define GAUDI_LAYOUT_MAJOR 1
+#define GAUDI_LAYOUT_MINOR 0
+#define GAUDI_CARD_MAX 64
+#define GAUDI_ENGINE_COUNT 6
+#define GAUDI_SENSOR_MAX 32
+#define GAUDI_PORT_MAX 24
+#define GAUDI_SEGMENT_MAX 40
+#define GAUDI_ROW_MAX 32
+#define GAUDI_PROCESS_MAX 4
+#define GAUDI_EVENT_MAX 128
+#define GAUDI_FAULT_MAX 32
+#define GAUDI_CPU_WORDS 16
+
+/* Engine classes, the index of every per-engine array. */
+enum gaudi_engine {
+    GAUDI_ENGINE_MME = 0,
+    GAUDI_ENGINE_TPC = 1,
+    GAUDI_ENGINE_DMA = 2,
+    GAUDI_ENGINE_HBM = 3,
+    GAUDI_ENGINE_NIC = 4,
+    GAUDI_ENGINE_PCIE = 5
+};
+
+/* What a file of a box is; the second word of its header. */
+enum gaudi_file_kind { GAUDI_FILE_BOX = 1, GAUDI_FILE_CARD = 2 };
+
+/* Operational status, with the values of the driver's enum hl_device_status. */
+enum gaudi_status {
+    GAUDI_STATUS_OPERATIONAL = 0,
+    GAUDI_STATUS_IN_RESET = 1,
+    GAUDI_STATUS_MALFUNCTION = 2,
+    GAUDI_STATUS_NEEDS_RESET = 3,
+    GAUDI_STATUS_IN_CREATION = 4,
+    GAUDI_STATUS_IN_RESET_AFTER_RELEASE = 5
+};
+
+/* Which part of the card a temperature sensor follows. */
+enum gaudi_sensor_group {
+    GAUDI_SENSOR_ON_CHIP = 0,
+    GAUDI_SENSOR_HBM = 1,
+    GAUDI_SENSOR_ON_CHIP_TD = 2,
+    GAUDI_SENSOR_ON_BOARD = 3,
+    GAUDI_SENSOR_CPLD = 4,
+    GAUDI_SENSOR_VRM = 5
+};
+
+/* What a card may lack; bits of gaudi_identity.lacks. The HLML functions behind it return NOT_SUPPORTED. */
+enum gaudi_feature {
+    GAUDI_FEATURE_PERSISTENCE_MODE = 0,
+    GAUDI_FEATURE_PERFORMANCE_STATE = 1,
+    GAUDI_FEATURE_PCIE_LINK = 2
+};
+
+/* Flags of a trajectory segment. The first two are HLML's throttle reasons. */
+enum gaudi_segment_flag { GAUDI_THROTTLE_POWER = 1, GAUDI_THROTTLE_THERMAL = 2, GAUDI_THERMAL_SHUTDOWN = 4 };
+
+/* First bytes of every file. `retired` is the one word that a replaced file still tells its readers:
+ * 0 alive, 1 replaced or taken down, 2 driver unloaded. `writer_pid` is for messages only. */
+typedef struct gaudi_header {
+    uint64_t magic;
+    uint32_t kind;
+    uint16_t major;
+    uint16_t minor;
+    uint64_t size_bytes;
+    uint64_t generation;
+    uint32_t index;
+    uint32_t retired;
+    uint32_t writer_pid;
+    uint32_t reserved[5];
+} gaudi_header;
+
+/* One temperature sensor: temp = ambient + offset_c + gain * (group - ambient). */
+typedef struct gaudi_sensor {
+    char name[24];
+    uint32_t group;
+    uint32_t reserved;
+    double critical_c;
+    double offset_c;
+    double gain;
+} gaudi_sensor;
+
+/* One NIC port: where its cable goes. peer_card is a module id; -1 external, -2 not connected. */
+typedef struct gaudi_port {
+    int32_t peer_card;
+    int32_t peer_port;
+} gaudi_port;
+
+/* Written once when the file is made, read by everybody. Strings end with NUL inside their field. */
+typedef struct gaudi_identity {
+    char family[16];
+    char name[16];
+    char serial[32];
+    char uuid[64];
+    char model[32];
+    char pcb_version[32];
+    char pcb_assembly_version[32];
+    char bus_id[24];
+    char cpld[64];
+    char fw_fit[192];
+    char fw_spi[128];
+    char fw_uboot[128];
+    char fw_os[128];
+    uint32_t minor;
+    uint32_t module_id;
+    uint32_t board_id;
+    int32_t hl_revision;
+    uint32_t pci_domain;
+    uint32_t pci_bus;
+    uint32_t pci_device;
+    uint32_t pci_device_id;
+    uint32_t pci_subsystem_id;
+    uint32_t pci_revision;
+    uint32_t pcie_generation_max;
+    uint32_t pcie_width_max;
+    int32_t numa_node;
+    uint32_t mac_count;
+    uint64_t mac_base;
+    uint64_t cpu_mask[GAUDI_CPU_WORDS];
+    uint32_t sensor_count;
+    uint32_t port_count;
+    uint64_t memory_total_bytes;
+    uint64_t memory_reserved_bytes;
+    uint64_t sram_bytes;
+    uint32_t clock_soc_max_mhz;
+    uint32_t clock_soc_limit_mhz;
+    uint32_t clock_tpc_limit_mhz;
+    uint32_t clock_hbm_mhz;
+    uint32_t reported_threshold_c[4];
+    uint32_t lacks;
+    uint32_t reserved[15];
+    gaudi_sensor sensor[GAUDI_SENSOR_MAX];
+    gaudi_port port[GAUDI_PORT_MAX];
+} gaudi_identity;
+
+/* Coefficients of the physics (trajectory.h says what each does). Immutable, from the TOML specs. */
+typedef struct gaudi_physics {
+    double idle_w;
+    double leakage_w_per_k;
+    double leakage_reference_c;
+    double engine_w[GAUDI_ENGINE_COUNT];
+    uint32_t follows_clock[8];
+    double rail12_idle_w;
+    double rail12_share;
+    double rail12_limit_w;
+    double utilization_dc_w;
+    double tau_power_s;
+    double tau_die_s;
+    double tau_hbm_s;
+    double tau_board_s;
+    double r_die_k_per_w;
+    double r_hbm_k_per_w;
+    double r_hbm_own_k_per_w;
+    double r_board_k_per_w;
+    double slowdown_c;
+    double shutdown_c;
+    double hysteresis_k;
+    double hysteresis_share;
+    double clock_step;
+    double clock_grain;
+    double clock_floor;
+    uint64_t control_period_ns;
+    uint64_t lease_ns;
+    uint64_t limit_default_mw;
+    uint64_t limit_min_mw;
+    uint64_t limit_max_mw;
+    double ambient_c;
+    double airflow;
+} gaudi_physics;
+
+/* What drives the trajectory from the outside: the activity that somebody published and for how long,
+ * and the conditions that a command or a fault set. */
+typedef struct gaudi_drive {
+    double activity[GAUDI_ENGINE_COUNT];
+    uint64_t lease_end_ns;
+    double limit_w;
+    double ambient_c;
+    double airflow;
+    double clock_ceiling;
+    double reserved[2];
+} gaudi_drive;
+
+/* One piece of the published future, valid from start_ns until the next piece begins. With t seconds
+ * since start, d = exp(-t * inv_tau_die) and o = exp(-t / own time constant):
+ *   die = die_c + die_a * d               instant power = power_c + power_a * d
+ *   x   = x_c + x_a * o + x_b * d         for x in filtered power, hbm, board
+ *   energy = energy_j + power_c * t + power_a * (1 - d) / inv_tau_die */
+typedef struct gaudi_segment {
+    uint64_t start_ns;
+    double clock_ratio;
+    uint32_t flags;
+    uint32_t reserved;
+    double inv_tau_die;
+    double die_c;
+    double die_a;
+    double power_c;
+    double power_a;
+    double filtered_c;
+    double filtered_a;
+    double filtered_b;
+    double hbm_c;
+    double hbm_a;
+    double hbm_b;
+    double board_c;
+    double board_a;
+    double board_b;
+    double energy_j;
+    uint64_t violation_power_ns;
+    uint64_t violation_thermal_ns;
+    uint64_t power_reference_ns;
+    uint64_t thermal_reference_ns;
+    double activity_share;
+} gaudi_segment;
+
+/* Everything that must fit together in one read. */
+typedef struct gaudi_core {
+    uint64_t published_ns;
+    uint64_t memory_used_bytes;
+    uint64_t holder_token;
+    uint64_t holder_lease_end_ns;
+    uint64_t status_until_ns;
+    uint32_t status;
+    uint32_t status_after;
+    uint32_t is_lost;
+    uint32_t reset_count;
+    uint64_t limit_mw;
+    uint64_t pcie_rx_bytes;
+    uint64_t pcie_tx_bytes;
+    uint32_t pcie_rx_kbps;
+    uint32_t pcie_tx_kbps;
+    uint32_t pcie_replay;
+    uint32_t pcie_generation;
+    uint32_t pcie_width;
+    uint32_t segment_count;
+    double dilation;
+    uint64_t launches;
+    uint64_t reserved[3];
+    gaudi_drive drive;
+    gaudi_segment segment[GAUDI_SEGMENT_MAX];
+} gaudi_core;
+
+/* A row of HBM that was or will be replaced; the fields of hlml_row_address_t. */
+typedef struct gaudi_row {
+    uint8_t hbm;
+    uint8_t pseudo_channel;
+    uint8_t stack_id;
+    uint8_t bank;
+    uint16_t row;
+    uint8_t cause;
+    uint8_t is_pending;
+} gaudi_row;
+
+/* ECC counters: [0] since reset, [1] since the driver was loaded. */
+typedef struct gaudi_rows {
+    uint64_t hbm_corrected[2];
+    uint64_t hbm_uncorrected[2];
+    uint64_t sram_corrected[2];
+    uint64_t sram_uncorrected[2];
+    uint64_t critical[2];
+    uint32_t row_count;
+    uint32_t reserved;
+    gaudi_row row[GAUDI_ROW_MAX];
+} gaudi_rows;
+
+/* A process that holds the card. For display only: the lock on the file decides. */
+typedef struct gaudi_process {
+    uint32_t pid;
+    uint32_t uid;
+    uint64_t start_time;
+    uint64_t memory_bytes;
+    char comm[16];
+} gaudi_process;
+
+typedef struct gaudi_processes {
+    uint32_t count;
+    uint32_t reserved;
+    gaudi_process process[GAUDI_PROCESS_MAX];
+} gaudi_processes;
+
+/* Counters of one port, in the order of the table in specs. */
+typedef struct gaudi_port_counters {
+    uint64_t rx_bytes;
+    uint64_t tx_bytes;
+    uint64_t rx_packets;
+    uint64_t tx_packets;
+    uint64_t fcs_errors;
+    uint64_t retransmissions;
+    uint64_t toggles;
+    uint64_t reserved;
+} gaudi_port_counters;
+
+typedef struct gaudi_ports {
+    gaudi_port_counters port[GAUDI_PORT_MAX];
+} gaudi_ports;
+
+/* An injected fault. `kind` is the number in the catalogue (device/specs/faults.toml). */
+typedef struct gaudi_fault {
+    uint32_t kind;
+    uint32_t flags;
+    double degree;
+    uint64_t seed;
+    uint64_t address;
+    uint64_t injected_ns;
+    uint64_t hits;
+    uint64_t parameter[2];
+} gaudi_fault;
+
+typedef struct gaudi_faults {
+    uint32_t count;
+    uint32_t reserved;
+    gaudi_fault fault[GAUDI_FAULT_MAX];
+} gaudi_faults;
+
+/* One posted event. `sequence` is written last; a reader that finds another number lost it. */
+typedef struct gaudi_event {
+    uint64_t sequence;
+    uint64_t box_ns;
+    uint64_t kind;
+    uint64_t argument;
+} gaudi_event;
+
+typedef struct gaudi_events {
+    uint64_t head;
+    uint64_t reserved[7];
+    gaudi_event event[GAUDI_EVENT_MAX];
+} gaudi_events;
+
+/* A section is two copies and a counter. The copy of now is slot[sequence & 1]; a writer fills the
+ * other one and then adds one. So a reader never waits, and a writer that dies leaves the last copy. */
+typedef struct gaudi_core_section {
+    uint64_t sequence;
+    uint64_t reserved[7];
+    gaudi_core slot[2];
+} gaudi_core_section;
+
+typedef struct gaudi_rows_section {
+    uint64_t sequence;
+    uint64_t reserved[7];
+    gaudi_rows slot[2];
+} gaudi_rows_section;
+
+typedef struct gaudi_processes_section {
+    uint64_t sequence;
+    uint64_t reserved[7];
+    gaudi_processes slot[2];
+} gaudi_processes_section;
+
+typedef struct gaudi_ports_section {
+    uint64_t sequence;
+    uint64_t reserved[7];
+    gaudi_ports slot[2];
+} gaudi_ports_section;
+
+typedef struct gaudi_faults_section {
+    uint64_t sequence;
+    uint64_t reserved[7];
+    gaudi_faults slot[2];
+} gaudi_faults_section;
+
+/* The file accelN. */
+typedef struct gaudi_card_file {
+    gaudi_header header;
+    gaudi_identity identity;
+    gaudi_physics physics;
+    gaudi_core_section core;
+    gaudi_rows_section rows;
+    gaudi_processes_section processes;
+    gaudi_ports_section ports;
+    gaudi_faults_section faults;
+    gaudi_events events;
+} gaudi_card_file;
+
+/* The clock of the box: box = box0 + rate * (CLOCK_MONOTONIC - mono0). Rate 0 is frozen. */
+typedef struct gaudi_clock {
+    uint64_t box0_ns;
+    uint64_t mono0_ns;
+    double rate;
+    uint64_t reserved;
+} gaudi_clock;
+
+typedef struct gaudi_clock_section {
+    uint64_t sequence;
+    uint64_t reserved[7];
+    gaudi_clock slot[2];
+} gaudi_clock_section;
+
+/* What the box calls itself. abi_level is the release's: 106, 112, 118 or 119. */
+typedef struct gaudi_box_identity {
+    char name[64];
+    char box_type[32];
+    char release[16];
+    char hlml_version[96];
+    char driver_version[48];
+    char nic_driver_version[48];
+    uint32_t abi_level;
+    uint32_t card_count;
+    uint32_t server_type;
+    uint32_t reserved[5];
+} gaudi_box_identity;
+
+/* The file `box`. link_up[card] has a bit per port; the state of a link lives only here.
+ * doorbell is the futex word that every posted event increments. */
+typedef struct gaudi_box_file {
+    gaudi_header header;
+    gaudi_box_identity identity;
+    gaudi_clock_section clock;
+    uint32_t driver_loaded;
+    uint32_t doorbell;
+    uint64_t reserved[7];
+    uint64_t link_up[GAUDI_CARD_MAX];
+} gaudi_box_file;
+
+/* What box.py makes of a TOML and create.c turns into files; the build embeds one of these. */
+typedef struct gaudi_card_image {
+    gaudi_identity identity;
+    gaudi_physics physics;
+} gaudi_card_image;
+
+#endif

@@ -1,0 +1,9 @@
+/* The vendor's own way to inject an error. Not there yet: see docs/hlml.md. */
+#include "hlml_internal.h"
+
+HLML_EXPORT hlml_return_t hlml_device_err_inject(hlml_device_t device, hlml_err_inject_t err_type)
+{
+    gaudi_card *card = NULL;
+    hlml_return_t code = hlml_enter(device, err_type < HLML_ERR_INJECT_COUNT, &card);
+    return code != HLML_SUCCESS ? code : HLML_ERROR_NOT_SUPPORTED;
+}

@@ -1,0 +1,128 @@
+/* PCI Express: where the card sits and how its link is. */
+#include "hlml_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Where the fields of hlml_pci_info lie at an ABI level; 0 where a level does not have one. The header declares the
+ * same, and a test compiles it at every level. */
+typedef struct pci_layout {
+    unsigned int level;
+    size_t size;
+    size_t bus_id_size;
+    size_t device;
+    size_t domain;
+    size_t device_id;
+    size_t caps;
+    bool has_max;
+    size_t revision;
+    size_t subsystem_id;
+} pci_layout;
+
+static const pci_layout LAYOUTS[] = {
+    {106, 52, 15, 20, 24, 28, 32, false, 0, 0},
+    {112, 76, 15, 20, 24, 28, 32, true, 72, 0},
+    {118, 80, 15, 20, 24, 28, 32, true, 72, 76},
+    {119, 84, 19, 24, 28, 32, 36, true, 76, 80},
+};
+
+enum { PCI_INFO_SIZE_MAX = 84 };
+
+static void put(unsigned char *out, size_t offset, unsigned int value)
+{
+    memcpy(out + offset, &value, sizeof value);
+}
+
+/* Newer releases write "16GT/s" and "x16", the oldest the number of the generation and of the lanes. */
+static void put_link(unsigned char *out, const pci_layout *layout, unsigned int generation, unsigned int width)
+{
+    static const char *const SPEEDS[] = {"", "2.5GT/s", "5GT/s", "8GT/s", "16GT/s", "32GT/s"};
+    char speed[PCI_LINK_INFO_LEN] = "";
+    char lanes[PCI_LINK_INFO_LEN] = "";
+    if (layout->level < 112) {
+        snprintf(speed, sizeof speed, "0x%x", generation & 0xf);
+        snprintf(lanes, sizeof lanes, "%u", width & 0xff);
+    } else {
+        snprintf(speed, sizeof speed, "%s", generation <= 5 ? SPEEDS[generation] : "");
+        snprintf(lanes, sizeof lanes, "x%u", width & 0xff);
+    }
+    memcpy(out, speed, sizeof speed);
+    memcpy(out + PCI_LINK_INFO_LEN, lanes, sizeof lanes);
+}
+
+static void fill(unsigned char *out, const pci_layout *layout, const gaudi_identity *i, const gaudi_reading *r)
+{
+    put(out, 0, i->pci_bus);
+    snprintf((char *)out + 4, layout->bus_id_size, "%s", i->bus_id);
+    put(out, layout->device, i->pci_device);
+    put(out, layout->domain, i->pci_domain);
+    put(out, layout->device_id, i->pci_device_id);
+    put_link(out + layout->caps, layout, r->pcie_generation, r->pcie_width);
+    if (layout->has_max)
+        put_link(out + layout->caps + 2 * PCI_LINK_INFO_LEN, layout, i->pcie_generation_max, i->pcie_width_max);
+    if (layout->revision)
+        put(out, layout->revision, i->pci_revision);
+    if (layout->subsystem_id)
+        put(out, layout->subsystem_id, i->pci_subsystem_id);
+}
+
+HLML_EXPORT hlml_return_t hlml_device_get_pci_info(hlml_device_t device, hlml_pci_info_t *pci)
+{
+    unsigned char out[PCI_INFO_SIZE_MAX] = {0};
+    gaudi_card *card = NULL;
+    gaudi_reading reading;
+    const pci_layout *layout = LAYOUTS;
+    hlml_return_t code = hlml_read(device, pci != NULL, &card, &reading);
+    if (code != HLML_SUCCESS)
+        return code;
+    while (layout->level < hlml_abi_level())
+        layout++;
+    fill(out, layout, gaudi_card_identity(card), &reading);
+    memcpy(pci, out, layout->size);
+    return HLML_SUCCESS;
+}
+
+HLML_EXPORT hlml_return_t hlml_device_get_pcie_throughput(hlml_device_t device, hlml_pcie_util_counter_t counter,
+                                                          unsigned int *value)
+{
+    gaudi_card *card = NULL;
+    gaudi_reading reading;
+    hlml_return_t code = hlml_read(device, value && counter < HLML_PCIE_UTIL_COUNT, &card, &reading);
+    if (code == HLML_SUCCESS)
+        *value = counter == HLML_PCIE_UTIL_TX_BYTES ? reading.pcie_tx_kbps : reading.pcie_rx_kbps;
+    return code;
+}
+
+HLML_EXPORT hlml_return_t hlml_device_get_pcie_replay_counter(hlml_device_t device, unsigned int *value)
+{
+    gaudi_card *card = NULL;
+    gaudi_reading reading;
+    hlml_return_t code = hlml_read(device, value != NULL, &card, &reading);
+    if (code == HLML_SUCCESS)
+        *value = reading.pcie_replay;
+    return code;
+}
+
+HLML_EXPORT hlml_return_t hlml_device_get_curr_pcie_link_generation(hlml_device_t device, unsigned int *curr_link_gen)
+{
+    gaudi_card *card = NULL;
+    gaudi_reading reading;
+    hlml_return_t code = hlml_read(device, curr_link_gen != NULL, &card, &reading);
+    if (code == HLML_SUCCESS)
+        code = hlml_need(card, GAUDI_FEATURE_PCIE_LINK);
+    if (code == HLML_SUCCESS)
+        *curr_link_gen = reading.pcie_generation;
+    return code;
+}
+
+HLML_EXPORT hlml_return_t hlml_device_get_curr_pcie_link_width(hlml_device_t device, unsigned int *curr_link_width)
+{
+    gaudi_card *card = NULL;
+    gaudi_reading reading;
+    hlml_return_t code = hlml_read(device, curr_link_width != NULL, &card, &reading);
+    if (code == HLML_SUCCESS)
+        code = hlml_need(card, GAUDI_FEATURE_PCIE_LINK);
+    if (code == HLML_SUCCESS)
+        *curr_link_width = reading.pcie_width;
+    return code;
+}

@@ -1,0 +1,49 @@
+/* Temperatures. */
+#include "hlml_internal.h"
+
+/* The sensor groups behind each kind that HLML knows; kinds without a group are NOT_SUPPORTED (HL-225, release 1.24:
+ * VRM and CTEMP are, although the card has VRM sensors). */
+static hlml_return_t group_of(hlml_temperature_sensors_t type, uint32_t *group)
+{
+    switch (type) {
+    case HLML_TEMPERATURE_ON_AIP: *group = GAUDI_SENSOR_ON_CHIP; return HLML_SUCCESS;
+    case HLML_TEMPERATURE_ON_BOARD: *group = GAUDI_SENSOR_ON_BOARD; return HLML_SUCCESS;
+    case HLML_TEMPERATURE_HBM: *group = GAUDI_SENSOR_HBM; return HLML_SUCCESS;
+    default: return HLML_ERROR_NOT_SUPPORTED;
+    }
+}
+
+HLML_EXPORT hlml_return_t hlml_device_get_temperature(hlml_device_t device, hlml_temperature_sensors_t sensor_type,
+                                                      unsigned int *temp)
+{
+    gaudi_card *card = NULL;
+    gaudi_reading reading;
+    uint32_t group = 0;
+    double hottest_c = -1e9;
+    hlml_return_t code = hlml_read(device, temp && sensor_type <= HLML_TEMPERATURE_CTEMP, &card, &reading);
+    if (code == HLML_SUCCESS)
+        code = group_of(sensor_type, &group);
+    if (code != HLML_SUCCESS)
+        return code;
+    const gaudi_identity *identity = gaudi_card_identity(card);
+    for (uint32_t i = 0; i < identity->sensor_count && i < GAUDI_SENSOR_MAX; i++) {
+        double temp_c = gaudi_sensor_temperature(card, i, &reading);
+        if (identity->sensor[i].group == group && temp_c > hottest_c)
+            hottest_c = temp_c;
+    }
+    if (hottest_c < -273.15)
+        return HLML_ERROR_NOT_SUPPORTED;
+    *temp = hlml_to_uint(hottest_c); /* truncated to whole degrees, as the real library does */
+    return HLML_SUCCESS;
+}
+
+HLML_EXPORT hlml_return_t hlml_device_get_temperature_threshold(hlml_device_t device,
+                                                                hlml_temperature_thresholds_t threshold_type,
+                                                                unsigned int *temp)
+{
+    gaudi_card *card = NULL;
+    hlml_return_t code = hlml_enter(device, temp && threshold_type < HLML_TEMPERATURE_THRESHOLD_COUNT, &card);
+    if (code == HLML_SUCCESS)
+        *temp = gaudi_card_identity(card)->reported_threshold_c[threshold_type];
+    return code;
+}

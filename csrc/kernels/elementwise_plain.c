@@ -1,0 +1,13 @@
+/* The elementwise loops for the compiler's baseline: SSE2 on x86-64, NEON on aarch64. */
+#include "elementwise_loops.h"
+
+const struct ew_functions ew_functions_plain = {
+    .add_f32 = add_f32,
+    .add_bf16 = add_bf16,
+    .mul_f32 = mul_f32,
+    .mul_bf16 = mul_bf16,
+    .relu_f32 = relu_f32,
+    .relu_bf16 = relu_bf16,
+    .cast_f32_to_bf16 = cast_f32_to_bf16,
+    .cast_bf16_to_f32 = cast_bf16_to_f32,
+};

@@ -1,0 +1,43 @@
+"""How long the device takes, and which of its engines are busy meanwhile. Pure: values in, values out.
+
+Times are device time at a SoC clock ratio. There is no factor for what an engine sustains: published rates below the
+peak are a matter of power and clock, which the caller knows. The HBM, the DMA and the links have clocks of their own
+(that the DMA has is assumed), so what they bound does not depend on the ratio.
+"""
+
+from device.cost.dma import copy_work
+from device.cost.mme import (
+    GemmShape,
+    MmePlan,
+    candidate_geometries,
+    gemm_work,
+    macs_per_second,
+    plan_gemm,
+    plan_geometry,
+)
+from device.cost.nic import nic_cost
+from device.cost.operation import Bound, OperationCost, engine_clock_hz, operation_cost
+from device.cost.pcie import pcie_bytes_per_s, pcie_cost
+from device.cost.tpc import ElementwiseShape, elementwise_work
+from device.cost.work import Work
+
+__all__ = [
+    "Bound",
+    "ElementwiseShape",
+    "GemmShape",
+    "MmePlan",
+    "OperationCost",
+    "Work",
+    "candidate_geometries",
+    "copy_work",
+    "elementwise_work",
+    "engine_clock_hz",
+    "gemm_work",
+    "macs_per_second",
+    "nic_cost",
+    "operation_cost",
+    "pcie_bytes_per_s",
+    "pcie_cost",
+    "plan_gemm",
+    "plan_geometry",
+]

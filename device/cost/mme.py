@@ -1,0 +1,187 @@
+"""The MME: geometry, steps and cycles of a gemm, after the cost model in Intel's published graph compiler.
+
+Names follow it: fcd is the fast changing dimension (N, along the width W), sp the other one of the output (M, along
+the height H), CD the common dimension (K). Left out: concurrency along CD, exceptions of the port constraint,
+sub-views, the penalty of unaligned operands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from device.cost.work import Work
+from device.engine_class import EngineClass
+from device.spec import AsicSpec, BatchTile, Fp8Rule, GeometryCandidate, MmeGeometry, MmeSpec, MmeType
+
+__all__ = ["GemmShape", "MmePlan", "candidate_geometries", "gemm_work", "macs_per_second", "plan_gemm", "plan_geometry"]
+
+# An input port of the MME carries so many elements; with the rows of a transposed operand it sets the cost of a step.
+_PORT_ELEMENTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class GemmShape:
+    """C[m, n] = A[m, k] x B[k, n], `batch` times."""
+
+    m: int
+    n: int
+    k: int
+    batch: int = 1
+    transpose_a: bool = False
+    transpose_b: bool = False
+    is_b_broadcast: bool = False
+
+    @property
+    def macs(self) -> int:
+        return self.batch * self.m * self.n * self.k
+
+
+@dataclass(frozen=True, slots=True)
+class MmePlan:
+    """How a gemm runs in one geometry. `utilisation` is the share of all MACs that do useful work, 0..1."""
+
+    geometry: str
+    tile_width: int
+    tile_height: int
+    concurrency: int
+    fcd_steps: int
+    sp_steps: int
+    batch_steps: int
+    constrained_steps: int
+    cycles: int
+    utilisation: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Tile:
+    """The part of the chip that serves one gemm of a batch, and how many such parts there are."""
+
+    width: int
+    height: int
+    concurrency: int
+
+
+def plan_gemm(shape: GemmShape, mme_type: MmeType, mme: MmeSpec) -> MmePlan:
+    """The candidate with the fewest cycles; the first of equal ones."""
+    plans = [plan_geometry(shape, mme_type, geometry, mme) for geometry in candidate_geometries(shape, mme)]
+    return min(plans, key=lambda plan: plan.cycles)
+
+
+def candidate_geometries(shape: GemmShape, mme: MmeSpec) -> tuple[MmeGeometry, ...]:
+    names = [candidate.geometry for candidate in mme.candidates if _is_candidate(candidate, shape)]
+    return tuple(mme.geometry(name) for name in names or [mme.fallback_geometry])
+
+
+def plan_geometry(shape: GemmShape, mme_type: MmeType, geometry: MmeGeometry, mme: MmeSpec) -> MmePlan:
+    """ValueError for a type that the ASIC does not multiply."""
+    if mme_type not in mme.cd_elements:
+        raise ValueError(f"this MME does not multiply {mme_type}; it has {', '.join(mme.cd_elements)}")
+    tile = _concurrent_tile(shape, mme_type, geometry, mme)
+    fcd_steps = _ceil_div(shape.n, tile.width)
+    sp_steps = _ceil_div(shape.m, tile.height)
+    batch_steps = _ceil_div(shape.batch, tile.concurrency)
+    is_constrained = geometry.is_port_constrained and not mme_type.is_fp32
+    constrained = _constrained_steps(geometry, fcd_steps, sp_steps) if is_constrained else 0
+
+    effective_cd = _ceil_div(shape.k * mme.cd_elements[MmeType.BF16], mme.cd_elements[mme_type])
+    step_cycles = max(effective_cd, mme.roll_up_cycles)
+    constrained_cycles = max(int(effective_cd * _step_cost(shape, geometry)), mme.roll_up_cycles)
+    free_steps = fcd_steps * sp_steps - constrained
+    cycles = batch_steps * (free_steps * step_cycles + constrained * constrained_cycles)
+    return MmePlan(
+        geometry=geometry.name,
+        tile_width=tile.width,
+        tile_height=tile.height,
+        concurrency=tile.concurrency,
+        fcd_steps=fcd_steps,
+        sp_steps=sp_steps,
+        batch_steps=batch_steps,
+        constrained_steps=constrained,
+        cycles=cycles,
+        utilisation=shape.macs / (cycles * mme.macs_per_cycle(mme_type)),
+    )
+
+
+def gemm_work(plan: MmePlan, shape: GemmShape, mme_type: MmeType, output_size_bytes: int, bias_bytes: int = 0) -> Work:
+    """`output_size_bytes` is that of one element. Each operand crosses the HBM once: slices are reused on the chip."""
+    a_elements = shape.batch * shape.m * shape.k
+    b_elements = (1 if shape.is_b_broadcast else shape.batch) * shape.k * shape.n
+    return Work(
+        engine=EngineClass.MME,
+        cycles=plan.cycles,
+        fixed_ns=0,
+        hbm_read_bytes=(a_elements + b_elements) * mme_type.size_bytes + bias_bytes,
+        hbm_write_bytes=shape.batch * shape.m * shape.n * output_size_bytes,
+        flops=2 * shape.macs,
+    )
+
+
+def macs_per_second(mme_type: MmeType, spec: AsicSpec, clock_ratio: float = 1.0) -> float:
+    """Peak rate of the card at a SoC clock ratio; twice that are its FLOP/s."""
+    return spec.mme.macs_per_cycle(mme_type) * spec.mme.clock_mhz * 1e6 * clock_ratio
+
+
+def _ceil_div(value: int, divisor: int) -> int:
+    return -(-value // divisor)
+
+
+def _is_candidate(candidate: GeometryCandidate, shape: GemmShape) -> bool:
+    lower_limits = (
+        (candidate.min_batch, shape.batch),
+        (candidate.min_fcd, shape.n),
+        (candidate.min_sp, shape.m),
+        (candidate.min_larger_side, max(shape.m, shape.n)),
+    )
+    if any(limit is not None and value < limit for limit, value in lower_limits):
+        return False
+    return candidate.max_batch is None or shape.batch <= candidate.max_batch
+
+
+def _concurrent_tile(shape: GemmShape, mme_type: MmeType, geometry: MmeGeometry, mme: MmeSpec) -> _Tile:
+    """Halve the chip along its engine grid while a gemm fits into the half; then split within the engines."""
+    width, height, concurrency = geometry.width, geometry.height, 1
+    if shape.batch == 1:
+        return _Tile(width, height, concurrency)
+    grid_fcd, grid_sp = geometry.grid_fcd, geometry.grid_sp
+    while grid_fcd > 1 and width // 2 >= shape.n:
+        width, grid_fcd, concurrency = width // 2, grid_fcd // 2, concurrency * 2
+    while grid_sp > 1 and height // 2 >= shape.m:
+        height, grid_sp, concurrency = height // 2, grid_sp // 2, concurrency * 2
+    if grid_fcd == 1 and grid_sp == 1:
+        for tile in mme.batch_tiles:
+            if _tile_fits(tile, shape, mme_type, geometry):
+                return _Tile(tile.width, tile.height, concurrency * tile.gemms_per_chip // mme.engines)
+    return _Tile(width, height, concurrency)
+
+
+def _tile_fits(tile: BatchTile, shape: GemmShape, mme_type: MmeType, geometry: MmeGeometry) -> bool:
+    if geometry.name not in tile.geometries or shape.n > tile.max_fcd or shape.m > tile.max_sp:
+        return False
+    if tile.needs_broadcast_b and not shape.is_b_broadcast:
+        return False
+    if mme_type is not MmeType.FP8 or tile.fp8 is Fp8Rule.ALWAYS:
+        return True
+    is_transposed = {Fp8Rule.TRANSPOSED_A: shape.transpose_a, Fp8Rule.TRANSPOSED_B: shape.transpose_b}
+    return is_transposed.get(tile.fp8, False)
+
+
+def _constrained_steps(geometry: MmeGeometry, fcd_steps: int, sp_steps: int) -> int:
+    """Steps that load both operands through shared ports: one in each row of the walk, or in each column.
+
+    With the walk that the compiler chooses by itself: a wide geometry goes along sp first, a tall one along fcd.
+    """
+    is_wide = geometry.width > geometry.height
+    if is_wide:
+        return fcd_steps if sp_steps > 1 else 1
+    return sp_steps if fcd_steps > 1 else 1
+
+
+def _step_cost(shape: GemmShape, geometry: MmeGeometry) -> float:
+    """Time of a constrained step relative to a free one; a transposed operand that is small loads faster than twice."""
+    cost_a = 2.0
+    if shape.transpose_a:
+        cost_a = 1.0 + _ceil_div(shape.m, geometry.a_ports) / _PORT_ELEMENTS
+    cost_b = 2.0
+    if shape.transpose_b:
+        cost_b = 1.0 + min(shape.n, _PORT_ELEMENTS) / _PORT_ELEMENTS
+    return min(cost_a, cost_b)

@@ -1,0 +1,20 @@
+"""From a descriptor to the engine that carries it out."""
+
+from __future__ import annotations
+
+from device.engines.dma import CopyStep
+from device.engines.mme import GemmStep
+from device.engines.step import ExecutionOptions, Operands, Step
+from device.engines.tpc import ElementwiseStep
+from device.recipe.descriptors import Descriptor, MmeGemm, TpcElementwise
+
+__all__ = ["bind"]
+
+
+def bind(descriptor: Descriptor, operands: Operands, options: ExecutionOptions) -> Step:
+    """The descriptor must be one of a validated recipe. The step keeps the views of memory that it got."""
+    if isinstance(descriptor, MmeGemm):
+        return GemmStep(descriptor, operands, options)
+    if isinstance(descriptor, TpcElementwise):
+        return ElementwiseStep(descriptor, operands)
+    return CopyStep(descriptor, operands)

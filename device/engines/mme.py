@@ -1,0 +1,138 @@
+"""The MME: matrix multiplications in the one arithmetic that csrc/kernels/mme.h defines, by any of its CPU variants.
+
+GemmStep is what a recipe's descriptor becomes; gemm_reference is the same arithmetic for tests and golden results, by a
+variant of the caller's choice. Operands are bf16 as bits (uint16).
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device._device import ffi, lib
+from device.dtypes import DataType
+from device.engines.step import ExecutionOptions, Operands
+from device.errors import LaunchError
+from device.faults import FaultGate, seeded
+from device.memory import Bytes
+from device.recipe.descriptors import MmeGemm
+
+__all__ = ["GemmStep", "available_variants", "gemm_reference"]
+
+_REASONS = {
+    errno.EINVAL: "the kernel refuses its arguments",
+    errno.ENOTSUP: "this CPU does not have the kernel",
+    errno.ENOMEM: "the host has no working memory left",
+}
+
+
+def available_variants() -> tuple[str, ...]:
+    """Names of the kernels that this host can run, fastest first; "plain" is always the last one."""
+    numbers = range(lib.MME_VARIANT_COUNT - 1, -1, -1)
+    return tuple(_variant_name(number) for number in numbers if lib.mme_variant_available(number))
+
+
+def gemm_reference(
+    a_bits: NDArray[np.uint16],
+    b_bits: NDArray[np.uint16],
+    *,
+    variant: str = "plain",
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    bias: NDArray[np.float32] | None = None,
+    relu: bool = False,
+    output: DataType = DataType.F32,
+    threads: int = 1,
+) -> NDArray[Any]:
+    """A x B as the MME computes it: float32, or uint16 bits with output=DataType.BF16.
+
+    a_bits is m x k (k x m with transpose_a), b_bits k x n (n x k with transpose_b). ValueError for other shapes and for
+    a variant that this host cannot run.
+    """
+    a, b = np.ascontiguousarray(a_bits, np.uint16), np.ascontiguousarray(b_bits, np.uint16)
+    (m, k), (k_of_b, n) = (a.T if transpose_a else a).shape, (b.T if transpose_b else b).shape
+    if k != k_of_b or (bias is not None and bias.shape != (n,)):
+        raise ValueError(f"{m} x {k} times {k_of_b} x {n}, bias {None if bias is None else bias.shape}")
+    result = np.empty((m, n), np.uint16 if output is DataType.BF16 else np.float32)
+    gemm = _new_gemm(m, n, k, transpose_a, transpose_b)
+    gemm.a, gemm.b = ffi.from_buffer("uint16_t[]", a), ffi.from_buffer("uint16_t[]", b)
+    row = None if bias is None else np.ascontiguousarray(bias, np.float32)
+    epilogue = _new_epilogue(None if row is None else row.view(np.uint8), relu, output)
+    gemm.epilogue = epilogue
+    _point_to_result(gemm, epilogue, result)
+    code = lib.mme_gemm_bf16(_variant_number(variant), gemm, threads)
+    if code != 0:
+        raise ValueError(f"{variant}: {_REASONS.get(-code, code)}")
+    return result
+
+
+class GemmStep:
+    """A multiplication of a recipe, bound."""
+
+    def __init__(self, step: MmeGemm, operands: Operands, options: ExecutionOptions) -> None:
+        self.node = step.node
+        self._variant = lib.mme_best_variant() if options.variant is None else _variant_number(options.variant)
+        self._threads = options.threads
+        self._result = operands(step.c)
+        self._element_bytes = step.output.size_bytes
+        self._gemm = _new_gemm(step.m, step.n, step.k, step.transpose_a, step.transpose_b)
+        bias = None if step.bias is None else operands(step.bias)
+        epilogue = _new_epilogue(bias, step.relu, step.output)
+        self._kept = (operands(step.a), operands(step.b), bias, epilogue)  # C sees only their addresses
+        self._gemm.a = ffi.from_buffer("uint16_t[]", self._kept[0])
+        self._gemm.b = ffi.from_buffer("uint16_t[]", self._kept[1])
+        self._gemm.epilogue = epilogue
+        _point_to_result(self._gemm, epilogue, self._result)
+
+    def run(self, faults: FaultGate) -> None:
+        code = lib.mme_gemm_bf16(self._variant, self._gemm, self._threads)
+        if code != 0:
+            raise LaunchError(f"node {self.node}: {_REASONS.get(-code, code)}")
+        for fault in faults.strikes("mme-bitflip"):
+            flip_bit(self._result, self._element_bytes, fault.seed)
+
+
+def flip_bit(result: Bytes, element_bytes: int, seed: int) -> None:
+    """One bit of one element as it is stored, both chosen by the seed alone: a defect stays where it is."""
+    element = seeded(seed, "element") % (result.size // element_bytes)
+    bit = seeded(seed, "bit") % (8 * element_bytes)
+    result[element * element_bytes + bit // 8] ^= np.uint8(1 << bit % 8)
+
+
+def _variant_name(number: int) -> str:
+    return bytes(ffi.string(lib.mme_variant_name(number))).decode()
+
+
+def _variant_number(name: str) -> int:
+    for number in range(lib.MME_VARIANT_COUNT):
+        if _variant_name(number) == name:
+            return number
+    raise ValueError(f"there is no MME variant {name!r}; this host has {', '.join(available_variants())}")
+
+
+def _new_gemm(m: int, n: int, k: int, transpose_a: bool, transpose_b: bool) -> Any:
+    """Dense matrices: a leading dimension is the width as it lies in memory."""
+    gemm = ffi.new("struct mme_gemm *")
+    gemm.m, gemm.n, gemm.k = m, n, k
+    gemm.lda, gemm.ldb, gemm.ldc = m if transpose_a else k, k if transpose_b else n, n
+    gemm.transpose_a, gemm.transpose_b = transpose_a, transpose_b
+    return gemm
+
+
+def _new_epilogue(bias: Bytes | None, relu: bool, output: DataType) -> Any:
+    epilogue = ffi.new("struct mme_epilogue *")
+    if bias is not None:
+        epilogue.bias = ffi.from_buffer("float[]", bias)
+    epilogue.relu = relu
+    epilogue.output_bf16 = output is DataType.BF16
+    return epilogue
+
+
+def _point_to_result(gemm: Any, epilogue: Any, result: NDArray[Any]) -> None:
+    if epilogue.output_bf16:
+        epilogue.c16 = ffi.from_buffer("uint16_t[]", result)
+    else:
+        gemm.c = ffi.from_buffer("float[]", result)

@@ -1,0 +1,26 @@
+"""The graph compiler: from tensors and operations to a recipe.
+
+Build a graph (GraphBuilder, or Graph by hand), compile it for an ASIC, launch the recipe with device.runtime. Nothing
+here runs on a card; device.graph.interpret runs a graph on the host, for comparison.
+"""
+
+from device.dtypes import DataType
+from device.graph.builder import GraphBuilder
+from device.graph.compiler import compile_graph
+from device.graph.ir import GemmParams, Graph, Node, Tensor
+from device.graph.ops import known_guids
+from device.graph.pipeline import OPTIONAL_PASSES, PIPELINE, run_pipeline
+
+__all__ = [
+    "OPTIONAL_PASSES",
+    "PIPELINE",
+    "DataType",
+    "GemmParams",
+    "Graph",
+    "GraphBuilder",
+    "Node",
+    "Tensor",
+    "compile_graph",
+    "known_guids",
+    "run_pipeline",
+]

@@ -1,0 +1,84 @@
+"""The passes, in the order in which they run, with the reason for the place of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from device.errors import GraphError
+from device.graph.ir import Graph
+from device.graph.passes import (
+    eliminate_dead_nodes,
+    fuse_gemm_epilogue,
+    plan_memory,
+    schedule,
+    select_mme_geometry,
+    verify_and_infer,
+)
+from device.spec import AsicSpec
+
+__all__ = ["OPTIONAL_PASSES", "PIPELINE", "PassEntry", "run_pipeline"]
+
+Pass = Callable[[Graph, AsicSpec], Graph]
+Observer = Callable[[str, Graph], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PassEntry:
+    name: str
+    run: Pass
+    is_optional: bool
+    reason: str
+
+
+def _without_spec(graph_pass: Callable[[Graph], Graph]) -> Pass:
+    return lambda graph, spec: graph_pass(graph)
+
+
+PIPELINE: tuple[PassEntry, ...] = (
+    PassEntry("verify_and_infer", _without_spec(verify_and_infer), False, "all others rely on a legal graph with dims"),
+    PassEntry("eliminate_dead_nodes", _without_spec(eliminate_dead_nodes), True, "early: less for everybody after it"),
+    PassEntry(
+        "fuse_gemm_epilogue", _without_spec(fuse_gemm_epilogue), True, "before costs: it changes what nodes cost"
+    ),
+    PassEntry("select_mme_geometry", select_mme_geometry, False, "the schedule needs the cycles of each gemm"),
+    PassEntry("schedule", schedule, False, "lifetimes of tensors follow from the order of the nodes"),
+    PassEntry("plan_memory", _without_spec(plan_memory), False, "last: nothing may move a node after it"),
+)
+
+OPTIONAL_PASSES = frozenset(entry.name for entry in PIPELINE if entry.is_optional)
+
+
+def run_pipeline(
+    graph: Graph,
+    spec: AsicSpec,
+    skip: Collection[str] = (),
+    observer: Observer | None = None,
+    verify_each: bool = False,
+) -> Graph:
+    """Run all passes but those in `skip`, which have to be optional ones.
+
+    `observer` sees the name of each pass and the graph after it (Graph.dump prints one). With `verify_each` the
+    verifier runs after every pass, and an illegal graph is blamed on the pass that made it.
+    """
+    required = sorted(set(skip) - OPTIONAL_PASSES)
+    if required:
+        raise GraphError(f"pass {required[0]} cannot be skipped; optional are {', '.join(sorted(OPTIONAL_PASSES))}")
+    for entry in PIPELINE:
+        if entry.name in skip:
+            continue
+        graph = entry.run(graph, spec)
+        if verify_each:
+            _verify_after(entry, graph)
+        if observer is not None:
+            observer(entry.name, graph)
+    return graph
+
+
+def _verify_after(entry: PassEntry, graph: Graph) -> None:
+    try:
+        verified = verify_and_infer(graph)
+    except GraphError as error:
+        raise GraphError(f"after pass {entry.name}: {error}") from error
+    if verified != graph:
+        raise GraphError(f"after pass {entry.name}: a tensor has no dimensions")

@@ -1,0 +1,145 @@
+"""Whether a recipe fits together, descriptor by descriptor: sizes, ranges, queues, sync values within limits.
+
+from_bytes calls it on every recipe that comes from outside, so that the engines may rely on what it checks. Whether the
+sync values cover all dependencies is the more expensive question of check.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from device.dtypes import DataType
+from device.engine_class import EngineClass
+from device.errors import RecipeError
+from device.recipe.descriptors import Descriptor, DmaCopy, MmeGemm, Operand, TpcElementwise
+from device.recipe.recipe import Recipe, TensorRole
+
+__all__ = ["validate"]
+
+_QUEUE_ENGINES = (EngineClass.MME, EngineClass.TPC, EngineClass.DMA)
+
+
+def validate(recipe: Recipe) -> None:
+    """RecipeError names the first descriptor or tensor that does not fit."""
+    _check_tensors(recipe)
+    _check_queues(recipe)
+    _check_signals(recipe)
+    for descriptor in recipe.in_order:
+        where = f"descriptor {descriptor.order} ({descriptor.node})"
+        _check_operands(recipe, descriptor, where)
+        _check_sizes(descriptor, where)
+        if descriptor.work.engine is not descriptor.engine:
+            raise RecipeError(f"{where}: its work is for the {descriptor.work.engine.name}")
+
+
+def _check_tensors(recipe: Recipe) -> None:
+    if len(recipe.tensor_ids) != len(recipe.tensors):
+        raise RecipeError("two tensors have the same name")
+    for tensor in recipe.tensors:
+        if not tensor.dims or min(tensor.dims) < 1:
+            raise RecipeError(f"tensor {tensor.name} has the dimensions {tensor.dims}; all have to be 1 or more")
+
+
+def _check_queues(recipe: Recipe) -> None:
+    engines = [queue.engine for queue in recipe.queues]
+    if len(set(engines)) != len(engines):
+        raise RecipeError("two queues of the same engine")
+    for queue in recipe.queues:
+        if queue.engine not in _QUEUE_ENGINES:
+            raise RecipeError(f"a queue for the {queue.engine.name}, which takes no descriptors")
+        orders = [descriptor.order for descriptor in queue.descriptors]
+        if orders != sorted(orders):
+            raise RecipeError(f"the {queue.engine.name} queue is not in the order of the schedule")
+        for descriptor in queue.descriptors:
+            if descriptor.engine is not queue.engine:
+                raise RecipeError(f"{descriptor.node} is in the queue of the {queue.engine.name}")
+    orders = [descriptor.order for descriptor in recipe.in_order]
+    if orders != list(range(len(orders))):
+        raise RecipeError("the schedule has gaps or doubles")
+
+
+def _check_signals(recipe: Recipe) -> None:
+    """Each descriptor adds one to a sync object of its own queue, and waits for earlier descriptors only."""
+    reached: dict[int, int] = {}
+    owner: dict[int, EngineClass] = {}
+    for descriptor in recipe.in_order:
+        signal = descriptor.signal
+        where = f"descriptor {descriptor.order} ({descriptor.node})"
+        for wait in descriptor.waits:
+            if not 1 <= wait.value <= reached.get(wait.sob, 0):
+                raise RecipeError(
+                    f"{where} waits for value {wait.value} of sync object {wait.sob}, not signalled before"
+                )
+        if signal.sob >= recipe.sync_objects:
+            raise RecipeError(f"{where} signals sync object {signal.sob} of {recipe.sync_objects}")
+        if owner.setdefault(signal.sob, descriptor.engine) is not descriptor.engine:
+            raise RecipeError(f"{where} signals sync object {signal.sob} of another queue")
+        if signal.value != reached.get(signal.sob, 0) + 1:
+            raise RecipeError(f"{where} signals value {signal.value} after {reached.get(signal.sob, 0)}")
+        reached[signal.sob] = signal.value
+
+
+def _check_operands(recipe: Recipe, descriptor: Descriptor, where: str) -> None:
+    for operand in (*descriptor.reads, *descriptor.writes):
+        _check_range(recipe, operand, where)
+    for operand in descriptor.writes:
+        if operand.tensor is not None and recipe.tensors[operand.tensor].role is not TensorRole.OUTPUT:
+            raise RecipeError(f"{where} writes the input {recipe.tensors[operand.tensor].name}")
+
+
+def _check_range(recipe: Recipe, operand: Operand, where: str) -> None:
+    if operand.tensor is None:
+        limit = recipe.workspace_bytes
+        name = "the workspace"
+    elif operand.tensor < len(recipe.tensors):
+        limit = recipe.tensors[operand.tensor].size_bytes
+        name = recipe.tensors[operand.tensor].name
+    else:
+        raise RecipeError(f"{where} uses tensor {operand.tensor} of {len(recipe.tensors)}")
+    if operand.offset_bytes + operand.size_bytes > limit:
+        end = operand.offset_bytes + operand.size_bytes
+        raise RecipeError(f"{where} reaches byte {end} of {name}, which has {limit}")
+
+
+def _check_sizes(descriptor: Descriptor, where: str) -> None:
+    for name, operand, wanted in _wanted_sizes(descriptor, where):
+        if operand.size_bytes != wanted:
+            raise RecipeError(f"{where}: {name} has {operand.size_bytes} bytes, its shape needs {wanted}")
+    for written in descriptor.writes:
+        if any(written.overlaps(read) and written != read for read in descriptor.reads):
+            raise RecipeError(f"{where} writes over a part of its own input")
+
+
+def _wanted_sizes(descriptor: Descriptor, where: str) -> Iterable[tuple[str, Operand, int]]:
+    if isinstance(descriptor, MmeGemm):
+        return _gemm_sizes(descriptor, where)
+    if isinstance(descriptor, TpcElementwise):
+        return _elementwise_sizes(descriptor, where)
+    return _copy_sizes(descriptor)
+
+
+def _gemm_sizes(gemm: MmeGemm, where: str) -> Iterable[tuple[str, Operand, int]]:
+    if min(gemm.m, gemm.n, gemm.k) < 1:
+        raise RecipeError(f"{where}: {gemm.m} x {gemm.n} x {gemm.k} is no gemm")
+    if gemm.c.overlaps(gemm.a) or gemm.c.overlaps(gemm.b):
+        raise RecipeError(f"{where}: a gemm cannot write over its operands")
+    yield "a", gemm.a, gemm.m * gemm.k * DataType.BF16.size_bytes
+    yield "b", gemm.b, gemm.k * gemm.n * DataType.BF16.size_bytes
+    yield "c", gemm.c, gemm.m * gemm.n * gemm.output.size_bytes
+    if gemm.bias is not None:
+        yield "bias", gemm.bias, gemm.n * DataType.F32.size_bytes
+
+
+def _elementwise_sizes(step: TpcElementwise, where: str) -> Iterable[tuple[str, Operand, int]]:
+    if len(step.inputs) != step.op.input_count:
+        raise RecipeError(f"{where}: {step.op} has {len(step.inputs)} inputs, needs {step.op.input_count}")
+    if step.count < 1 or step.period < 1 or step.count % step.period != 0:
+        raise RecipeError(f"{where}: {step.count} elements cannot repeat {step.period}")
+    counts = (step.count, step.period)
+    for index, operand in enumerate(step.inputs):
+        yield f"inputs[{index}]", operand, counts[index] * step.op.input_bytes
+    yield "output", step.output, step.count * step.op.output_bytes
+
+
+def _copy_sizes(copy: DmaCopy) -> Iterable[tuple[str, Operand, int]]:
+    yield "destination", copy.destination, copy.source.size_bytes

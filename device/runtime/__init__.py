@@ -1,0 +1,20 @@
+"""Running recipes on a card: acquire it, place tensors, launch on streams, wait.
+
+    with Card.acquire(0) as card:
+        a = card.malloc(recipe.tensor("A").size_bytes)
+        ...
+        stream = card.create_stream()
+        result = stream.launch(recipe, {"A": a, "B": b, "C": c}).result()
+
+Compiling is another process' business if it likes: nothing here imports device.graph. Two modes: `compute` carries out
+every operation, `model` computes nothing and paces launches so that box time equals device time.
+"""
+
+from device.runtime.buffer import DeviceBuffer
+from device.runtime.card import Card
+from device.runtime.event import Event
+from device.runtime.launch import Launch, LaunchResult
+from device.runtime.session import ExecutionMode
+from device.runtime.stream import Stream
+
+__all__ = ["Card", "DeviceBuffer", "Event", "ExecutionMode", "Launch", "LaunchResult", "Stream"]

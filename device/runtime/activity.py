@@ -1,0 +1,127 @@
+"""What a card is busy with, published only when it changes.
+
+Everything in flight (a stream's launch, a copy) is a source with its shares of device time; the card shows their sum,
+at most 1 an engine. Back-to-back launches of the same recipe publish nothing: when the last source ends, the activity
+stays for a moment, and only then a thread of ours takes it back. The lease is renewed by a C thread meanwhile, so that
+death or SIGSTOP of this process ends the activity by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+
+from device.card import CardState
+from device.engine_class import EngineClass, EngineShares
+from device.errors import DeviceError
+
+__all__ = ["Activity"]
+
+# How long a card stays busy after its queues have run dry. Longer than a busy host takes to schedule the next launch
+# (CFS slices of 3 ms, several processes a core), short against the 1 s filter of the reported power.
+GRACE_S = 0.02
+
+# Shares that differ less are the same: memory-bound parts shift a little with every step of the clock.
+_SAME_SHARE = 0.005
+
+# Dilation is for display; another ratio than this to the published one is worth a publish.
+_SAME_DILATION = 1.1
+
+_NONE = EngineShares().as_tuple()
+
+
+class Activity:
+    """Of one held card. Any thread."""
+
+    def __init__(self, card: CardState) -> None:
+        self._card = card
+        self._lock = threading.Lock()
+        self._sources: dict[object, tuple[float, ...]] = {}
+        self._published = _NONE
+        self._published_dilation = 1.0
+        self._is_leased = False
+        self._idle_since_s = 0.0
+        self._busy = threading.Event()
+        self._closing = threading.Event()
+        self.dilation = 1.0
+        """Of the last launch."""
+        self._thread = threading.Thread(target=self._watch, name="gaudi-activity", daemon=True)
+        self._thread.start()
+
+    def begin(self, source: object, shares: EngineShares) -> None:
+        """CardLostError or BoxError if the card cannot be written."""
+        with self._lock:
+            self._sources[source] = shares.as_tuple()
+            try:
+                self._publish_change(self._sum())
+            except BaseException:
+                del self._sources[source]
+                raise
+
+    def end(self, source: object) -> None:
+        with self._lock:
+            del self._sources[source]
+            if self._sources:
+                self._publish_change(self._sum())
+            else:
+                self._idle_since_s = time.monotonic()
+
+    def close(self) -> None:
+        """Take the activity back, if the card is still there."""
+        self._closing.set()
+        self._busy.set()
+        self._thread.join()
+        with self._lock:
+            self._take_back()
+
+    def _sum(self) -> tuple[float, ...]:
+        if len(self._sources) == 1:
+            return next(iter(self._sources.values()))
+        return tuple(min(sum(shares[engine] for shares in self._sources.values()), 1.0) for engine in EngineClass)
+
+    def _publish_change(self, shares: tuple[float, ...]) -> None:
+        if shares is self._published or _are_same(shares, self._published):
+            return
+        self._publish(shares)
+        if not self._is_leased:
+            self._card.start_lease()
+            self._is_leased = True
+            self._busy.set()
+
+    def _publish(self, shares: tuple[float, ...]) -> None:
+        self._card.publish_activity(shares, self.dilation)
+        self._published = shares
+        self._published_dilation = self.dilation
+
+    def _take_back(self) -> None:
+        if self._is_leased:
+            self._card.stop_lease()
+            self._is_leased = False
+        self._busy.clear()
+        if self._published != _NONE:
+            self._published = _NONE
+            with contextlib.suppress(DeviceError):  # the box was taken down: its activity went with it
+                self._card.publish_activity(_NONE, self.dilation)
+
+    def _watch(self) -> None:
+        """Sleeps while the card is idle."""
+        while not self._closing.is_set():
+            self._busy.wait()
+            if self._closing.wait(GRACE_S):
+                return
+            with self._lock:
+                self._look()
+
+    def _look(self) -> None:
+        if not self._sources and time.monotonic() - self._idle_since_s >= GRACE_S:
+            self._take_back()
+        elif not 1 / _SAME_DILATION < self.dilation / self._published_dilation < _SAME_DILATION:
+            try:
+                self._publish(self._published)
+            except DeviceError:
+                self._take_back()
+
+
+def _are_same(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
+    return all(abs(a - b) <= _SAME_SHARE for a, b in zip(first, second, strict=True))

@@ -1,0 +1,92 @@
+"""One execution of a recipe: what the stream's thread does, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from device.card import Pulse
+from device.engines import Step
+from device.errors import DeviceError, LaunchError
+from device.recipe import LaunchCost
+from device.runtime.loaded_recipe import LoadedRecipe
+from device.runtime.pending import Pending
+from device.runtime.session import Session
+from device.runtime.time_lines import Ticket
+
+__all__ = ["Launch", "LaunchResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchResult:
+    """`device_time_s` includes waiting for engines that other streams use. `clock_mhz` is the mean of the SoC clock at
+    the start and the end of the execution."""
+
+    device_time_s: float
+    box_time_s: float
+    dilation: float
+    clock_mhz: float
+    flops: int
+
+
+class Launch(Pending):
+    """Handed out by Stream.launch."""
+
+    def __init__(
+        self, session: Session, recipe: LoadedRecipe, steps: tuple[Step, ...], ticket: Ticket, source: object
+    ) -> None:
+        super().__init__()
+        self.ticket = ticket
+        self._session = session
+        self._recipe = recipe
+        self._steps = steps
+        self._source = source
+        self._result: LaunchResult | None = None
+
+    def result(self) -> LaunchResult:
+        """Waits. Raises what went wrong: LaunchError, DeviceResetError, CardLostError."""
+        self._session.wait(self)
+        self.raise_error()
+        assert self._result is not None
+        return self._result
+
+    def execute(self) -> None:
+        session = self._session
+        before = session.running_pulse()
+        cost = self._recipe.cost_at(before.clock_ratio)
+        session.time_lines.book(self.ticket, before.clock_ratio)
+        session.activity.begin(self._source, cost.busy)
+        try:
+            self._carry_out()
+            after = session.pulse()
+        finally:
+            session.activity.end(self._source)
+        session.time_lines.complete(self.ticket)
+        self._result = self._measured(before, after, cost)
+        session.activity.dilation = self._result.dilation
+
+    def abandon(self) -> None:
+        self._session.time_lines.cancel(self.ticket)
+
+    def _carry_out(self) -> None:
+        session = self._session
+        if session.is_paced:
+            session.wait_until(round(self.ticket.end_s * 1e9))
+            return
+        session.faults.refresh()
+        for step in self._steps:
+            try:
+                step.run(session.faults)
+            except DeviceError as error:
+                raise LaunchError(f"launch of recipe {self._recipe.recipe.name}: {error}") from error
+
+    def _measured(self, before: Pulse, after: Pulse, cost: LaunchCost) -> LaunchResult:
+        device_s = self.ticket.device_s
+        box_s = device_s if self._session.is_paced else (after.box_ns - before.box_ns) * 1e-9
+        mean_ratio = (before.clock_ratio + after.clock_ratio) / 2
+        return LaunchResult(
+            device_time_s=device_s,
+            box_time_s=box_s,
+            dilation=box_s / device_s if device_s > 0.0 else 1.0,
+            clock_mhz=mean_ratio * self._session.card.identity.clock_soc_max_mhz,
+            flops=cost.flops,
+        )

@@ -1,0 +1,138 @@
+"""What all parts of an acquired card share: state, memory, faults, time lines, activity, and whether it still lives.
+
+Made by Card, used by streams and launches.
+"""
+
+from __future__ import annotations
+
+import enum
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from device.card import Box, CardState, CardStatus, Pulse
+from device.cost import pcie_cost
+from device.engines import ExecutionOptions
+from device.errors import CardLostError, DeviceError, DeviceResetError, LaunchError
+from device.faults import FaultGate
+from device.memory import Bytes, DeviceMemory, read_host_limits
+from device.runtime.activity import Activity
+from device.runtime.pending import Pending
+from device.runtime.time_lines import TimeLines
+from device.spec import AsicSpec, load_spec
+
+__all__ = ["ExecutionMode", "Session", "SessionOptions"]
+
+# How often somebody who waits looks whether the card was reset or lost.
+_LOOK_S = 0.1
+
+# A copy below this is over before its activity could be published.
+_BUSY_COPY_BYTES = 1 << 20
+
+
+class ExecutionMode(enum.StrEnum):
+    """COMPUTE carries out every operation; MODEL computes nothing and takes as much box time as device time."""
+
+    COMPUTE = "compute"
+    MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """`memory_budget_bytes` limits the host memory behind the device memory; None: only the host does."""
+
+    mode: ExecutionMode
+    execution: ExecutionOptions
+    memory_budget_bytes: int | None
+
+
+class Session:
+    """Of one held card. Any thread may call anything but `close`."""
+
+    def __init__(self, box: Box, card: CardState, options: SessionOptions) -> None:
+        self.box = box
+        self.card = card
+        self.options = options
+        self.spec: AsicSpec = load_spec(card.identity.family)
+        self.faults = FaultGate(card)
+        self.time_lines = TimeLines()
+        self._who = f"card {card.index} ({card.identity.serial})"
+        self._broken: DeviceError | None = None
+        self._reset_count = card.pulse().reset_count
+        reserved = card.identity.memory_reserved_bytes
+        self.memory = DeviceMemory(
+            base=self.spec.hbm.base_address + reserved,
+            size_bytes=card.identity.memory_total_bytes - reserved,
+            limits=lambda: read_host_limits(options.memory_budget_bytes),
+            publish=self._publish_memory,
+        )
+        self.activity = Activity(card)
+
+    @property
+    def is_paced(self) -> bool:
+        return self.options.mode is ExecutionMode.MODEL
+
+    def raise_if_broken(self) -> None:
+        """Once lost or reset, a session stays so: its memory is gone. Acquire the card again."""
+        if self._broken is not None:
+            raise type(self._broken)(str(self._broken))
+
+    def pulse(self) -> Pulse:
+        """The state of now. DeviceResetError, CardLostError."""
+        self.raise_if_broken()
+        pulse = self.card.pulse()
+        if pulse.is_lost:
+            self._broken = CardLostError(f"{self._who} does not answer any more; heal it or take the box up again")
+        elif pulse.reset_count != self._reset_count:
+            self._broken = DeviceResetError(f"{self._who} was reset, its memory is lost; acquire it again")
+        self.raise_if_broken()
+        return pulse
+
+    def running_pulse(self) -> Pulse:
+        """The same, and LaunchError if the engines stand still."""
+        pulse = self.pulse()
+        if pulse.status == CardStatus.MALFUNCTION:
+            raise LaunchError(
+                f"{self._who} has shut down for heat, its die is at {pulse.die_c:.0f} C; let it cool and reset it"
+            )
+        return pulse
+
+    def wait(self, pending: Pending) -> None:
+        """Until it is done, or the card is lost or reset."""
+        while not pending.wait(_LOOK_S):
+            self.pulse()
+
+    def wait_until(self, box_ns: int) -> None:
+        """Box time; follows changes of its rate. DeviceResetError, CardLostError."""
+        while (left_ns := box_ns - self.box.now_ns()) > 0:
+            self.pulse()
+            rate = self.box.clock_rate
+            left_s = left_ns * 1e-9 / rate if rate > 0.0 else _LOOK_S
+            time.sleep(min(left_s, _LOOK_S))
+
+    def copy(self, destination: Bytes, source: Bytes, is_upload: bool) -> None:
+        """Over PCIe, on the caller's thread."""
+        self.pulse()
+        if source.size < _BUSY_COPY_BYTES:
+            np.copyto(destination, source)
+        else:
+            reading = self.card.read()
+            cost = pcie_cost(source.size, self.spec, reading.pcie_generation, reading.pcie_width, is_upload)
+            token = object()
+            self.activity.begin(token, cost.busy)
+            try:
+                np.copyto(destination, source)
+            finally:
+                self.activity.end(token)
+        self.card.count_pcie(*((source.size, 0) if is_upload else (0, source.size)))
+
+    def close(self) -> None:
+        self._broken = self._broken or LaunchError(f"{self._who} was closed; acquire it again")
+        self.activity.close()
+        self.memory.close()
+
+    def _publish_memory(self, used_bytes: int) -> None:
+        """After a reset the card is somebody else's."""
+        if self._broken is None:
+            self.card.publish_memory(used_bytes)

@@ -1,0 +1,99 @@
+"""Device time: one time line per engine class, booked by the launches of all streams in the order of submission.
+
+Pure but for its lock. A launch is one block: its engines keep their places within it, and the block moves until all of
+them are free. The HBM counts as an engine that is busy from the block's start for as long as its bytes take. So no
+engine is ever booked twice, and two streams that want the same one lengthen each other's device time.
+
+A launch is booked when it starts to execute, since only then the clock is known; whatever was submitted before it and
+still waits in another stream is booked first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from device.engine_class import EngineClass
+from device.recipe import LaunchCost
+
+__all__ = ["Ticket", "TimeLines"]
+
+
+class Ticket:
+    """A launch on the time lines. `end_s` and `device_s` hold once it is booked."""
+
+    __slots__ = ("_after", "cost_at", "device_s", "end_s", "floor_s", "is_open")
+
+    def __init__(self, cost_at: Callable[[float], LaunchCost], after: tuple[Ticket, ...], floor_s: float) -> None:
+        self.cost_at = cost_at
+        self._after = after
+        self.floor_s = floor_s
+        self.end_s = floor_s
+        self.device_s = 0.0
+        self.is_open = True
+
+    def settle(self) -> float:
+        """When all it comes after have ended. Forgets them, or a stream would keep every ticket it ever had."""
+        ready_s = max([ticket.end_s for ticket in self._after], default=0.0)
+        self._after = ()
+        self.is_open = False
+        return max(ready_s, self.floor_s)
+
+
+class TimeLines:
+    """Of one card, in seconds since it was acquired or of the box: whichever the floors count in. Any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[Ticket] = deque()
+        self._free_at = dict.fromkeys(EngineClass, 0.0)
+        self._front_s = 0.0
+
+    @property
+    def front_s(self) -> float:
+        """The end of whatever has finished: device time has come this far."""
+        return self._front_s
+
+    def submit(self, cost_at: Callable[[float], LaunchCost], after: tuple[Ticket, ...], floor_s: float) -> Ticket:
+        """`cost_at` gives the cost at a clock ratio; the launch starts after all of `after` and not before floor_s."""
+        ticket = Ticket(cost_at, after, floor_s)
+        with self._lock:
+            self._waiting.append(ticket)
+        return ticket
+
+    def book(self, ticket: Ticket, clock_ratio: float) -> None:
+        """And everything that was submitted before it."""
+        with self._lock:
+            while ticket.is_open:
+                self._book(self._waiting.popleft(), clock_ratio)
+
+    def cancel(self, ticket: Ticket) -> None:
+        """It takes no time."""
+        with self._lock:
+            if ticket.is_open:
+                self._waiting.remove(ticket)
+                ticket.end_s = ticket.settle()
+
+    def complete(self, ticket: Ticket) -> None:
+        with self._lock:
+            self._front_s = max(self._front_s, ticket.end_s)
+
+    def _book(self, ticket: Ticket, clock_ratio: float) -> None:
+        cost = ticket.cost_at(clock_ratio)
+        ready_s = ticket.settle()
+        intervals = _intervals(cost)
+        start_s = max([ready_s, *(self._free_at[engine] - begin_s for engine, begin_s, _ in intervals)])
+        for engine, _, finish_s in intervals:
+            self._free_at[engine] = start_s + finish_s
+        ticket.end_s = start_s + cost.seconds
+        ticket.device_s = ticket.end_s - ready_s
+
+
+def _intervals(cost: LaunchCost) -> list[tuple[EngineClass, float, float]]:
+    """From the first to the last use of each engine, relative to the start of the launch."""
+    found = {EngineClass.HBM: (0.0, cost.busy.hbm * cost.seconds)} if cost.busy.hbm > 0.0 else {}
+    for span in cost.spans:
+        begin_s, finish_s = found.get(span.engine, (span.start_s, span.end_s))
+        found[span.engine] = (min(begin_s, span.start_s), max(finish_s, span.end_s))
+    return [(engine, begin_s, finish_s) for engine, (begin_s, finish_s) in found.items()]

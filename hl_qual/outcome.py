@@ -1,0 +1,100 @@
+"""What a test says about one card: verdict, metrics, checks, findings. Plain data, used on both sides of the pipe."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import asdict, dataclass
+
+from hl_qual.findings import Finding, finding_from_json
+
+__all__ = ["Coverage", "Metric", "Outcome", "Verdict", "judge"]
+
+
+class Verdict(enum.StrEnum):
+    """Result of one card. Only PASSED counts as passed; the report prints the other two alike."""
+
+    PASSED = "PASSED"
+    FAILED = "FAILED"
+    NOT_EXECUTED = "NOT_EXECUTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One measured figure.
+
+    `clock` is "device" (the time line that was executed) or "box"; `basis` says where the time comes from:
+    "model" (device time of the executed descriptors) or "measured". `limit` is the lower bound it was judged by.
+    `dilation` is box time over device time of the same work.
+    """
+
+    name: str
+    value: float
+    unit: str
+    clock: str
+    basis: str
+    minimum: float | None = None
+    median: float | None = None
+    maximum: float | None = None
+    limit: float | None = None
+    dilation: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much was executed and how much of it was checked. No check is no pass."""
+
+    executed: int
+    checked: int
+    mismatched: int
+    is_last_checked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that a plugin hands back. `coverage` is None for a test that compares no data."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    coverage: Coverage | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values for the result pipe and the JSON report."""
+        return {
+            "verdict": self.verdict.value,
+            "findings": [finding.to_json() for finding in self.findings],
+            "metrics": [asdict(metric) for metric in self.metrics],
+            "coverage": None if self.coverage is None else asdict(self.coverage),
+        }
+
+    @staticmethod
+    def from_json(values: dict[str, object]) -> Outcome:
+        """Inverse of `to_json`; KeyError, TypeError or ValueError for anything else."""
+        findings, metrics, coverage = values["findings"], values["metrics"], values["coverage"]
+        if not isinstance(findings, list) or not isinstance(metrics, list):
+            raise TypeError("findings and metrics are lists")
+        return Outcome(
+            verdict=Verdict(str(values["verdict"])),
+            findings=tuple(finding_from_json(finding) for finding in findings),
+            metrics=tuple(Metric(**metric) for metric in metrics),
+            coverage=Coverage(**coverage) if isinstance(coverage, dict) else None,
+        )
+
+
+def judge(findings: tuple[Finding, ...], metrics: tuple[Metric, ...], coverage: Coverage | None) -> Outcome:
+    """Fail closed: a card passes only with a measurement, complete checks where data is compared, and no finding."""
+    extra = []
+    if not metrics:
+        extra.append(Finding("NO_MEASUREMENT", "the test ended without a single measurement"))
+    if coverage is not None and (coverage.checked == 0 or not coverage.is_last_checked):
+        extra.append(
+            Finding(
+                "NO_CHECK",
+                "results were not checked, or the last one was not",
+                expected="at least one check, and of the last result",
+                actual=f"{coverage.checked} of {coverage.executed} checked",
+            )
+        )
+    every = (*findings, *extra)
+    is_bad = any(finding.fails_card for finding in every)
+    return Outcome(Verdict.FAILED if is_bad else Verdict.PASSED, every, metrics, coverage)

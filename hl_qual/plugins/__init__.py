@@ -1,0 +1,28 @@
+"""The tests, one file each, and how they are found: the built-in table first, then entry points "hl_qual.plugins".
+
+A reference is "module:Class". Nothing is imported to list names, so usage errors and the help stay fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import entry_points
+
+from hl_qual.plugins.api import Plugin
+
+__all__ = ["BUILT_IN", "load", "references"]
+
+BUILT_IN = {"matmul_stress": "hl_qual.plugins.matmul_stress:MatmulStress"}
+
+
+def references() -> dict[str, str]:
+    """Name -> reference of every test that can run here. A built-in name cannot be taken over."""
+    found = {point.name: point.value for point in entry_points(group="hl_qual.plugins")}
+    return {**found, **BUILT_IN}
+
+
+def load(reference: str) -> Plugin:
+    """An instance of the plugin class that `reference` names."""
+    module, _, attribute = reference.partition(":")
+    plugin: Plugin = getattr(importlib.import_module(module), attribute)()
+    return plugin

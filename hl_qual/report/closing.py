@@ -1,0 +1,62 @@
+"""Sub-reports 7 and 8 and the verdict: statistics, dmesg, the summary block that consumers parse. Pure.
+
+After "Test result summary" comes one line a card and nothing between them (C3); the last line of all is the verdict
+(C1, C2). Kernel lines go into the file only: one of them may hold a word that a passing run must not print (C5).
+"""
+
+from __future__ import annotations
+
+from hl_qual.report.lines import banner, finding_lines, spread
+from hl_qual.report.model import CardReport, Ending
+
+__all__ = ["render_closing"]
+
+
+def render_closing(ending: Ending, with_dmesg: bool) -> list[str]:
+    """From the Closing Report to the verdict."""
+    lines = [banner("Closing report")]
+    lines += ending.preparation
+    lines += [_limit_line(name, limit.value, limit.unit, limit.basis) for name, limit in ending.limits]
+    lines += _statistics(ending.cards)
+    for finding in ending.findings:
+        lines += finding_lines(finding)
+    if ending.sensor_lines:
+        lines += [banner("Sensors"), *ending.sensor_lines]
+    if with_dmesg and ending.dmesg is not None:
+        lines += [banner("dmesg"), *[f"| {line}" for line in ending.dmesg]]
+    lines.append("Test result summary")
+    lines += [_summary(card) for card in ending.cards]
+    return [*lines, banner("hl qual report"), _word(ending.is_passed)]
+
+
+def _word(is_passed: bool) -> str:
+    return "PASSED" if is_passed else "FAILED"
+
+
+def _summary(card: CardReport) -> str:
+    return f"Device: {card.device.bus_id} test result: {_word(card.is_passed)}"
+
+
+def _limit_line(name: str, value: float, unit: str, basis: str) -> str:
+    return f"limit {name} {value:g} {unit} ({basis})"
+
+
+def _statistics(cards: tuple[CardReport, ...]) -> list[str]:
+    lines = [
+        f"{'device':<14}{'power[W] min/avg/max':^24}{'clock[MHz] min/avg/max':^26}"
+        f"{'temp[C] min/avg/max':^23}{'util[%] min/avg/max':^23} ECC s/d  throttling"
+    ]
+    for card in cards:
+        telemetry = card.telemetry
+        if telemetry is None:
+            lines.append(f"{card.device.bus_id:<14}not measured")
+            continue
+        reasons = telemetry.throttle_reasons
+        names = ",".join(reason.name.lower() for reason in reasons if reason.name) if reasons else "none"
+        lines.append(
+            f"{card.device.bus_id:<14}{spread(telemetry.power_w, 5):^24}{spread(telemetry.clock_mhz, 5):^26}"
+            f"{spread(telemetry.temp_c, 4):^23}{spread(telemetry.utilization_percent, 4):^23} "
+            f"{telemetry.ecc_corrected}/{telemetry.ecc_uncorrected}      {names}"
+        )
+        lines += [f"{'':<14}{section} out of bounds in {count} samples" for section, count in telemetry.violations]
+    return lines

@@ -1,0 +1,243 @@
+"""One run from the opening of the report to its last line: look, prepare, run, judge.
+
+Called by `cli` with everything from outside in a `Setting`; tests bring a machine and streams of their own. What is
+decided is decided in pure modules; here is the order in which they are asked.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from hl_qual.argv import Options
+from hl_qual.deadlines import Timing, timing_for
+from hl_qual.errors import ExitStatus, NotExecutedError
+from hl_qual.findings import Finding
+from hl_qual.limits import Limits
+from hl_qual.machine import Machine
+from hl_qual.monitor import CardProgress, MonitorRow, Sampler
+from hl_qual.monitor_ini import Bounds
+from hl_qual.operational import device_id
+from hl_qual.outcome import Outcome, Verdict
+from hl_qual.plan import JobFacts, jobs_for
+from hl_qual.plugins.api import Job, Plugin, Preparation
+from hl_qual.report.lines import defused
+from hl_qual.report.model import CardReport, Ending, Report
+from hl_qual.report.opening import render_opening
+from hl_qual.report.text import render_rest
+from hl_qual.runner_manager import Hooks, RunnerManager, RunRecord
+from hl_qual.scene import Scene, empty_scene, look
+from hl_qual.telemetry import Telemetry
+from hl_qual.verdict import exit_status, with_telemetry
+from hlml.types import DeviceSnapshot
+
+__all__ = ["Setting", "run_session"]
+
+_SAMPLE_PERIOD_S = 0.25
+_NO_DMESG = ("the kernel log of the emulated driver is not available yet",)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Everything a run needs from outside. `limits_of` gives the limits of a family, user's values included."""
+
+    options: Options
+    plugin: Plugin
+    reference: str
+    limits_of: Callable[[str], Limits]
+    bounds: Bounds
+    seed: int
+    machine: Callable[[], Machine]
+    write: Callable[[str], None]
+    is_interrupted: Callable[[], bool]
+    host: str
+    is_terminal: bool
+    timing: Timing | None = None
+
+
+def run_session(setting: Setting) -> Report:
+    """Run, print to stdout as things happen, and return the report for the file. UsageError before any output."""
+    options = setting.options
+    try:
+        machine = setting.machine()
+        scene = look(options, machine, setting.limits_of)
+    except NotExecutedError as error:
+        scene = empty_scene(options, setting.host, error)
+    setting.write("\n".join(render_opening(scene.opening)) + "\n")
+    try:
+        ending = _not_executed(options, scene, scene.problems) if scene.problems else _test(setting, machine, scene)
+    except Exception as error:
+        # The opening is out: a report without a verdict would leave its readers guessing.
+        ending = _internal_error(options, scene, error)
+    setting.write(render_rest(ending, with_dmesg=False, with_runner_lines=not options.is_output_immediate))
+    return Report(scene.opening, ending)
+
+
+def _not_executed(options: Options, scene: Scene, problems: Sequence[Finding]) -> Ending:
+    """No card was tested; a card's own problems stand with the card, the others with the run."""
+    cards = []
+    for card in scene.chosen:
+        own = tuple(p for p in problems if p.device is not None and p.device.bus_id == card.pci.bus_id)
+        outcome = Outcome(Verdict.NOT_EXECUTED, own)
+        cards.append(CardReport(device_id(card), card.name, card.pcb_version, outcome))
+    findings = tuple(problem for problem in problems if problem.device is None)
+    is_interrupted = any(problem.code == "INTERRUPTED" for problem in problems)
+    return Ending(
+        cards=tuple(cards),
+        exit_status=exit_status(cards, findings, is_interrupted),
+        ended=datetime.now(),
+        findings=findings,
+        dmesg=_NO_DMESG if options.is_dmesg_wanted else None,
+    )
+
+
+def _internal_error(options: Options, scene: Scene, error: Exception) -> Ending:
+    """A mistake of ours fails the run and says where it happened."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    message = f"{type(error).__name__}: {error} ({Path(frame.filename).name} line {frame.lineno})"
+    return replace(_not_executed(options, scene, [Finding("INTERNAL", message)]), exit_status=ExitStatus.INTERNAL)
+
+
+def _test(setting: Setting, machine: Machine, scene: Scene) -> Ending:
+    with tempfile.TemporaryDirectory(prefix="hl_qual-") as directory:
+        try:
+            notes = _prepare(setting, scene, Path(directory))
+        except Exception as error:
+            finding = Finding("PREPARATION", f"{type(error).__name__}: {error}")
+            return _not_executed(setting.options, scene, [finding])
+        if setting.is_interrupted():
+            finding = Finding("INTERRUPTED", "interrupted before any card was tested")
+            return _not_executed(setting.options, scene, [finding])
+        jobs = jobs_for(setting.options, scene.chosen, _facts(setting, scene, directory))
+        records, sampler = _run(setting, machine, scene, jobs)
+    return _ending(setting, scene, _Run(jobs, records, sampler, notes))
+
+
+def _plugin_limits(setting: Setting, scene: Scene) -> dict[str, float]:
+    section = scene.limits.get(setting.options.plugin_name, {})
+    return {name: limit.value for name, limit in section.items()}
+
+
+def _prepare(setting: Setting, scene: Scene, directory: Path) -> tuple[str, ...]:
+    family = scene.family or ""
+    limits = _plugin_limits(setting, scene)
+    return setting.plugin.prepare(Preparation(directory, family, setting.seed, limits, setting.is_interrupted))
+
+
+def _facts(setting: Setting, scene: Scene, directory: str) -> JobFacts:
+    return JobFacts(
+        family=scene.family or "",
+        reference=setting.reference,
+        default_duration_s=setting.plugin.default_duration_s,
+        seed=setting.seed,
+        limits=_plugin_limits(setting, scene),
+        directory=directory,
+    )
+
+
+def _run(setting: Setting, machine: Machine, scene: Scene, jobs: list[Job]) -> tuple[list[RunRecord], Sampler]:
+    reads = [partial(machine.snapshot, card.index) for card in scene.chosen]
+    sampler = Sampler(reads, scene.chosen, _SAMPLE_PERIOD_S, setting.bounds)
+    if setting.options.sensors_period_s is not None:
+        sampler.print_sensors_every(setting.options.sensors_period_s)
+    hooks = Hooks(
+        box_time_ns=sampler.box_time_ns,
+        is_interrupted=setting.is_interrupted,
+        started=sampler.begin,
+        ended=sampler.end,
+        line=partial(_print_line, setting),
+    )
+    parallel = len(jobs) if setting.options.is_parallel else 1
+    manager = RunnerManager(jobs, setting.timing or timing_for(parallel, os.cpu_count() or 1), hooks)
+    sampler.start()
+    try:
+        with _live_view(setting, lambda: sampler.rows(_progress(manager.runs, sampler.box_time_ns()))):
+            manager.run(setting.options.is_parallel)
+    finally:
+        sampler.stop()
+    return manager.runs, sampler
+
+
+def _print_line(setting: Setting, _position: int, line: str) -> None:
+    """-disable_pipe_red: a runner's line at once instead of in the report."""
+    if setting.options.is_output_immediate:
+        setting.write(defused(line, is_passed=False) + "\n")
+
+
+def _live_view(setting: Setting, rows: Callable[[], Sequence[MonitorRow]]) -> AbstractContextManager[object]:
+    options = setting.options
+    if not options.is_monitor_drawn or not setting.is_terminal or options.is_output_immediate:
+        return nullcontext()
+    from hl_qual.live import LiveView
+
+    return LiveView(f"hl_qual {options.plugin_name} (emulated devices)", rows)
+
+
+def _progress(records: Sequence[RunRecord], box_now_ns: int) -> list[CardProgress]:
+    """For the live view: the share of work done, and the time that is left of the planned duration."""
+    steps = []
+    for record in records:
+        remaining_s = None
+        if record.box_started_ns is not None and record.ended is None:
+            remaining_s = record.job.duration_s - (box_now_ns - record.box_started_ns) / 1e9
+        steps.append(CardProgress(record.state, record.fraction, remaining_s))
+    return steps
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    jobs: list[Job]
+    records: list[RunRecord]
+    sampler: Sampler
+    notes: tuple[str, ...]
+
+
+def _ending(setting: Setting, scene: Scene, run: _Run) -> Ending:
+    options = setting.options
+    cards = tuple(
+        _card_report(card, record, telemetry, options.do_corrected_errors_fail)
+        for card, record, telemetry in zip(scene.chosen, run.records, run.sampler.telemetry(), strict=True)
+    )
+    return Ending(
+        cards=cards,
+        exit_status=exit_status(cards, (), setting.is_interrupted()),
+        ended=datetime.now(),
+        duration_s=run.jobs[0].duration_s,
+        limits=tuple(scene.limits.get(options.plugin_name, {}).items()),
+        preparation=run.notes,
+        findings=_interruption(setting, cards),
+        sensor_lines=tuple(run.sampler.sensor_lines()),
+        dmesg=_NO_DMESG if options.is_dmesg_wanted else None,
+    )
+
+
+def _interruption(setting: Setting, cards: Sequence[CardReport]) -> tuple[Finding, ...]:
+    """An interrupted run does not pass, even if the signal came after the last card had."""
+    if not setting.is_interrupted():
+        return ()
+    done = sum(card.ended is not None and card.is_passed for card in cards)
+    return (Finding("INTERRUPTED", f"the run was interrupted; {done} of {len(cards)} cards had passed"),)
+
+
+def _card_report(card: DeviceSnapshot, record: RunRecord, telemetry: Telemetry, is_serr: bool) -> CardReport:
+    outcome = record.outcome or Outcome(Verdict.FAILED, (Finding("RUNNER_NO_RESULT", "no outcome"),))
+    has_run = record.started is not None
+    if has_run:
+        outcome = with_telemetry(outcome, telemetry, record.job.device, is_serr)
+    return CardReport(
+        device=record.job.device,
+        name=card.name,
+        pcb_version=card.pcb_version,
+        outcome=outcome,
+        telemetry=telemetry if has_run else None,
+        lines=tuple(record.lines),
+        started=record.started or record.spawned,
+        ended=record.ended,
+    )

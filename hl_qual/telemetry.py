@@ -1,0 +1,142 @@
+"""Telemetry of one card over its test: statistics, counter differences, and what they say. Pure.
+
+Samples are folded in as they come, so a soak of days needs no more memory than a minute. Values come from
+`hlml.Device.snapshot()`; power is the 54 V rail, which HLML reports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from hl_qual.findings import Finding
+from hl_qual.monitor_ini import Bounds, violations
+from hlml.types import DeviceSnapshot, ThrottleReason
+
+__all__ = ["Statistic", "Telemetry", "baseline", "finished", "judge_telemetry", "observed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """Minimum, mean and maximum of what was folded in; None while there is nothing."""
+
+    count: int = 0
+    total: float = 0.0
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def including(self, value: float) -> Statistic:
+        """With one more value."""
+        low = value if self.minimum is None else min(self.minimum, value)
+        high = value if self.maximum is None else max(self.maximum, value)
+        return Statistic(self.count + 1, self.total + value, low, high)
+
+    @property
+    def mean(self) -> float | None:
+        """Arithmetic mean; samples are taken at equal intervals."""
+        if self.minimum is None or self.maximum is None:
+            return None
+        # Rounding of the sum must not carry the mean out of the range of its values.
+        return min(max(self.total / self.count, self.minimum), self.maximum)
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """One card from before its test (`first`) to after it (`last`). `missed` counts failed readings.
+
+    `violations` counts samples outside the bounds of the monitor INI, by section.
+    """
+
+    first: DeviceSnapshot
+    last: DeviceSnapshot | None = None
+    power_w: Statistic = Statistic()
+    clock_mhz: Statistic = Statistic()
+    temp_c: Statistic = Statistic()
+    utilization_percent: Statistic = Statistic()
+    throttle_reasons: ThrottleReason = ThrottleReason.NONE
+    missed: int = 0
+    violations: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def ecc_corrected(self) -> int:
+        """Corrected ECC errors of HBM and SRAM during the test."""
+        return self._since("corrected_aggregate")
+
+    @property
+    def ecc_uncorrected(self) -> int:
+        """Uncorrected ECC errors of HBM and SRAM during the test."""
+        return self._since("uncorrected_aggregate")
+
+    @property
+    def resets(self) -> int:
+        """Resets of the card during the test."""
+        return 0 if self.last is None else self.last.reset_count - self.first.reset_count
+
+    @property
+    def energy_j(self) -> float | None:
+        """Energy drawn between the two readings at the ends."""
+        return None if self.last is None else (self.last.energy_mj - self.first.energy_mj) / 1e3
+
+    def _since(self, counter: str) -> int:
+        if self.last is None:
+            return 0
+        after = getattr(self.last.ecc_hbm, counter) + getattr(self.last.ecc_sram, counter)
+        before = getattr(self.first.ecc_hbm, counter) + getattr(self.first.ecc_sram, counter)
+        return int(after - before)
+
+
+def baseline(snapshot: DeviceSnapshot) -> Telemetry:
+    """Telemetry of a card whose test has not begun."""
+    return Telemetry(first=snapshot)
+
+
+def observed(telemetry: Telemetry, snapshot: DeviceSnapshot, bounds: Bounds) -> Telemetry:
+    """With one more sample of the running test."""
+    counts = dict(telemetry.violations)
+    for section in violations(bounds, snapshot, telemetry.first):
+        counts[section] = counts.get(section, 0) + 1
+    return replace(
+        telemetry,
+        last=snapshot,
+        power_w=telemetry.power_w.including(snapshot.power_54v_mw / 1e3),
+        clock_mhz=telemetry.clock_mhz.including(snapshot.clock_soc_mhz),
+        temp_c=telemetry.temp_c.including(snapshot.temperature_c),
+        utilization_percent=telemetry.utilization_percent.including(snapshot.utilization_aip_percent),
+        throttle_reasons=telemetry.throttle_reasons | snapshot.throttle_reasons,
+        violations=tuple(counts.items()),
+    )
+
+
+def finished(telemetry: Telemetry, snapshot: DeviceSnapshot) -> Telemetry:
+    """With the reading after the test: counters only, the card is idle again."""
+    return replace(telemetry, last=snapshot)
+
+
+def judge_telemetry(telemetry: Telemetry, do_corrected_errors_fail: bool) -> tuple[Finding, ...]:
+    """What telemetry says against a card. Power throttling is normal at full load, thermal throttling is not."""
+    findings = []
+    last = telemetry.last
+    if last is None or telemetry.power_w.count == 0:
+        findings.append(Finding("NO_TELEMETRY", "no sample of power, clock and temperature during the test"))
+    if telemetry.missed:
+        findings.append(Finding("NO_TELEMETRY", f"the card could not be read {telemetry.missed} times"))
+    if last is not None and (last.is_lost or not last.is_operational):
+        findings.append(Finding("DEVICE_LOST", f"the card is not operational after the test ({last.status})"))
+    if telemetry.resets > 0:
+        actual = f"{telemetry.resets} resets"
+        findings.append(Finding("DEVICE_RESET", "the card was reset during the test", actual=actual, limit="0 resets"))
+    if ThrottleReason.THERMAL in telemetry.throttle_reasons:
+        actual = "unknown" if telemetry.temp_c.maximum is None else f"{telemetry.temp_c.maximum:.0f} C"
+        findings.append(Finding("THERMAL_THROTTLING", f"temperature throttled the clock ({actual})", actual=actual))
+    findings += _ecc_findings(telemetry, do_corrected_errors_fail)
+    return tuple(findings)
+
+
+def _ecc_findings(telemetry: Telemetry, do_corrected_errors_fail: bool) -> list[Finding]:
+    findings = []
+    if telemetry.ecc_uncorrected > 0:
+        actual = f"{telemetry.ecc_uncorrected} errors"
+        findings.append(Finding("ECC_UNCORRECTED", f"uncorrected ECC: {actual}", actual=actual, limit="0 errors"))
+    if telemetry.ecc_corrected > 0 and do_corrected_errors_fail:
+        actual = f"{telemetry.ecc_corrected} errors"
+        findings.append(Finding("ECC_CORRECTED", f"corrected ECC: {actual}", actual=actual, limit="0 errors"))
+    return findings

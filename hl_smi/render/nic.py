@@ -1,0 +1,34 @@
+"""-n ports and -n link: one line a port, one colon a line. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from hl_smi.render.report import device_heading
+
+TYPE_CHECKING = False  # the name that type checkers know; `typing` itself costs start-up time
+if TYPE_CHECKING:
+    from hl_smi.query.nic import DevicePorts, PortRow
+
+__all__ = ["render_links", "render_ports"]
+
+
+def render_ports(devices: Sequence[DevicePorts], has_headings: bool) -> str:
+    """Internal or external. The number has no padding: health screens take what stands between the first two blanks."""
+    return _listed(
+        devices, has_headings, lambda port: f"port {port.port}:\t{'external' if port.is_external else 'internal'}"
+    )
+
+
+def render_links(devices: Sequence[DevicePorts], has_headings: bool) -> str:
+    """Up or down, in the form of 1.23."""
+    return _listed(devices, has_headings, lambda port: f"port {port.port:2d}:\t{'UP' if port.is_up else 'DOWN'}")
+
+
+def _listed(devices: Sequence[DevicePorts], has_headings: bool, line_of: Callable[[PortRow], str]) -> str:
+    lines: list[str] = []
+    for device in devices:
+        if has_headings:
+            lines.append(device_heading(device.index, device.minor, device.bus_id))
+        lines += [line_of(port) for port in device.ports]
+    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,233 @@
+"""Devices: the getters of libhlml as properties, and whole snapshots.
+
+One box per process: init() attaches the one that the environment means (see docs/box.md), shutdown() detaches it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hlml._hlml import ffi, lib
+from hlml.errors import BoxError, DriverNotLoadedError, UninitializedError, error_of
+from hlml.snapshot import CardReader, text
+from hlml.types import BoxInfo, DeviceSnapshot, ThrottleReason
+
+__all__ = ["Device", "box_info", "device_count", "devices", "init", "shutdown"]
+
+_ENODEV = 19
+# How long a hard reset takes in box time; the published tests of hl_qual speak of a few seconds. Assumed.
+_RESET_NS = 3_000_000_000
+
+
+class _Attachment:
+    """The box of this process: libhlml's own, and the card state behind it for what HLML does not carry."""
+
+    def __init__(self) -> None:
+        self.box = ffi.NULL
+        self.devices: list[Device] = []
+
+    def open(self) -> None:
+        error = ffi.new("gaudi_error *")
+        box = ffi.new("gaudi_box **")
+        # Writable where permitted: reset and the power limit need it. Readers of others' boxes map read-only.
+        code = lib.gaudi_box_open(box, True, error)
+        if code != 0:
+            kind = DriverNotLoadedError if code == -_ENODEV else BoxError
+            raise kind(text(error.text))
+        code = lib.hlml_init()
+        if code not in (0, 5):  # 5: somebody else in this process initialised it already
+            lib.gaudi_box_close(box[0])
+            raise error_of(code, "hlml_init")
+        self.box = box[0]
+        self.devices = [Device(index, self.box) for index in range(lib.gaudi_box_card_count(self.box))]
+
+    def close(self) -> None:
+        if self.box != ffi.NULL:
+            self.devices = []
+            lib.hlml_shutdown()
+            lib.gaudi_box_close(self.box)
+            self.box = ffi.NULL
+
+    def require(self) -> Any:
+        if self.box == ffi.NULL:
+            raise UninitializedError("call hlml.init() first")
+        return self.box
+
+
+_attachment = _Attachment()
+
+
+def init() -> None:
+    """Attach the box that the environment means; the unnamed default one is made if it is missing.
+
+    A second call is allowed; it attaches anew if the box was taken down since.
+    Raises DriverNotLoadedError, or BoxError with one line that says what to do.
+    """
+    if _attachment.box != ffi.NULL:
+        if lib.gaudi_box_alive(_attachment.box) == 0:
+            return
+        _attachment.close()
+    _attachment.open()
+
+
+def shutdown() -> None:
+    """Detach. Devices that were handed out must not be used any more."""
+    _attachment.close()
+
+
+def device_count() -> int:
+    """How many cards the box has."""
+    return len(devices())
+
+
+def devices() -> list[Device]:
+    """The cards by accel number."""
+    _attachment.require()
+    return list(_attachment.devices)
+
+
+def box_info() -> BoxInfo:
+    """What the box calls itself, and its clock."""
+    box = _attachment.require()
+    identity = lib.gaudi_box_identity_of(box)
+    return BoxInfo(
+        name=text(identity.name),
+        path=bytes(ffi.string(lib.gaudi_box_path(box))).decode("utf-8", "backslashreplace"),
+        box_type=text(identity.box_type),
+        release=text(identity.release),
+        hlml_version=text(identity.hlml_version),
+        driver_version=text(identity.driver_version),
+        nic_driver_version=text(identity.nic_driver_version),
+        device_count=lib.gaudi_box_card_count(box),
+        clock_rate=lib.gaudi_box_clock_rate(box),
+        is_driver_loaded=lib.gaudi_box_alive(box) != -_ENODEV,
+    )
+
+
+class Device:
+    """One card. Every getter is one call into libhlml and raises an HlmlError of the code it returned."""
+
+    def __init__(self, index: int, box: Any) -> None:
+        self.index = index
+        self._reader = CardReader(lib.gaudi_box_card(box, index), index)
+        handle = ffi.new("hlml_device_t *")
+        self._check(lib.hlml_device_get_handle_by_index(index, handle), "hlml_device_get_handle_by_index")
+        self._handle = handle[0]
+
+    def __repr__(self) -> str:
+        return f"Device(index={self.index})"
+
+    def snapshot(self) -> DeviceSnapshot:
+        """All values of one moment; about as cheap as a dozen getters."""
+        return self._reader.snapshot()
+
+    def _check(self, code: int, what: str) -> None:
+        if code != 0:
+            raise error_of(code, f"{what}, card {self.index}")
+
+    def _number(self, function: str, *arguments: Any) -> int:
+        out = ffi.new("unsigned int *")
+        self._check(getattr(lib, function)(self._handle, *arguments, out), function)
+        return int(out[0])
+
+    def _text(self, function: str) -> str:
+        out = ffi.new("char[256]")
+        self._check(getattr(lib, function)(self._handle, out, 256), function)
+        return text(out)
+
+    @property
+    def name(self) -> str:
+        """Product name, for example "HL-225". Vendor tool: hl-smi -Q name."""
+        return self._text("hlml_device_get_name")
+
+    @property
+    def serial(self) -> str:
+        """Serial number. Vendor tool: hl-smi -Q serial."""
+        return self._text("hlml_device_get_serial")
+
+    @property
+    def uuid(self) -> str:
+        """UUID. Vendor tool: hl-smi -Q uuid."""
+        return self._text("hlml_device_get_uuid")
+
+    @property
+    def module_id(self) -> int:
+        """OAM slot. Vendor tool: hl-smi -Q module_id."""
+        return self._number("hlml_device_get_module_id")
+
+    @property
+    def status(self) -> str:
+        """Operational status in the driver's words, for example "Operational"."""
+        return self._text("hlml_device_get_oper_status")
+
+    @property
+    def temperature_c(self) -> int:
+        """Hottest on-chip sensor, whole degrees Celsius. Vendor tool: hl-smi -Q temperature.aip."""
+        return self._number("hlml_device_get_temperature", 0)
+
+    @property
+    def power_mw(self) -> int:
+        """54 V rail, milliwatts. Vendor tool: hl-smi -Q power.draw (in watts)."""
+        return self._number("hlml_device_get_power_usage")
+
+    @property
+    def power_limit_mw(self) -> int:
+        """Present limit of the 54 V rail, milliwatts."""
+        return self._number("hlml_device_get_power_management_limit")
+
+    @property
+    def clock_soc_mhz(self) -> int:
+        """Present SoC clock, MHz. Vendor tool: hl-smi -Q clocks.current.soc."""
+        return self._number("hlml_device_get_clock_info", 0)
+
+    @property
+    def utilization_percent(self) -> int:
+        """The driver's utilisation, percent, from power. Vendor tool: hl-smi -Q utilization.aip."""
+        out = ffi.new("hlml_utilization_t *")
+        self._check(lib.hlml_device_get_utilization_rates(self._handle, out), "hlml_device_get_utilization_rates")
+        return int(out.aip)
+
+    @property
+    def memory_used_bytes(self) -> int:
+        """Used HBM including what the driver keeps, bytes. Vendor tool: hl-smi -Q memory.used (in MiB)."""
+        out = ffi.new("hlml_memory_t *")
+        self._check(lib.hlml_device_get_memory_info(self._handle, out), "hlml_device_get_memory_info")
+        return int(out.used)
+
+    @property
+    def energy_mj(self) -> int:
+        """Energy since the driver was loaded, millijoules."""
+        out = ffi.new("unsigned long long *")
+        function = "hlml_device_get_total_energy_consumption"
+        self._check(lib.hlml_device_get_total_energy_consumption(self._handle, out), function)
+        return int(out[0])
+
+    @property
+    def throttle_reasons(self) -> ThrottleReason:
+        """Why the clock is below its maximum now; NONE if it is not."""
+        out = ffi.new("unsigned long long *")
+        function = "hlml_device_get_current_clocks_throttle_reasons"
+        self._check(lib.hlml_device_get_current_clocks_throttle_reasons(self._handle, out), function)
+        return ThrottleReason(int(out[0]))
+
+    def set_power_limit_mw(self, limit_mw: int) -> None:
+        """Set the limit of the 54 V rail. BoxError names what is wrong: permission or range."""
+        error = ffi.new("gaudi_error *")
+        if lib.gaudi_card_set_limit(self._reader.card, limit_mw, error) != 0:
+            raise BoxError(text(error.text))
+
+    def reset(self) -> None:
+        """Hard reset: the status is "In reset" for a few seconds of box time. Owner of the box and root only.
+
+        A card that another process holds is refused unless the caller is root or the holder's user; the error says
+        who holds it.
+        """
+        holders = [p for p in self.snapshot().processes if p.pid != os.getpid()]
+        if holders and os.geteuid() not in (0, holders[0].uid):
+            raise BoxError(
+                f"card {self.index} is held by a process of uid {holders[0].uid}; only that user and root may reset it"
+            )
+        error = ffi.new("gaudi_error *")
+        if lib.gaudi_card_reset(self._reader.card, _RESET_NS, error) != 0:
+            raise BoxError(text(error.text))

@@ -1,0 +1,25 @@
+"""Build helper: `python ffi_build.py OUT.c SOURCE_ROOT HLML_H` emits the extension module hlml._hlml (cffi, API mode).
+
+HLML_H is hlml.h after the C preprocessor. What is declared here is checked by the C compiler against the headers.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+
+def main(out: Path, root: Path, hlml_header: Path) -> None:
+    sys.path.insert(0, str(root / "csrc"))
+    from cdef import declarations
+    from cffi import FFI
+
+    ffi = FFI()
+    ffi.cdef(declarations(root / "csrc", ["card_layout.h", "card.h"]))
+    ffi.cdef(hlml_header.read_text(encoding="utf-8"))
+    ffi.set_source("hlml._hlml", '#include "card.h"\n#include "hlml.h"\n')
+    ffi.emit_c_code(str(out))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))

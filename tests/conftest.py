@@ -1,0 +1,27 @@
+"""Fixtures that every room of the tests may use: a private box that is gone afterwards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from private_box import PrivateBox
+
+from device.box_control import create_box, retire_box
+from device.box_spec import load_box_spec
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateBox]:
+    """Eight HL-225 that nobody else sees; $GAUDI_BOX of this process means it too."""
+    path = tmp_path / "box"
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    create_box(path, load_box_spec("hls2"), "box")
+    env = {"GAUDI_BOX": str(path), "HABANA_LOGS": str(logs), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+    monkeypatch.setenv("GAUDI_BOX", str(path))
+    yield PrivateBox(path, env, logs)
+    if path.exists():
+        retire_box(path)

@@ -1,0 +1,126 @@
+"""Holding a card: exclusive, freed by any death, seen across processes and PID namespaces."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+from private_box import PrivateBox
+
+from device.card import Box
+from device.errors import CardBusyError
+
+HOLDER = """
+import sys, time
+from device.card import Box
+box = Box.open()
+card = box.card(0)
+card.acquire()
+card.publish_memory(5 << 30)
+card.publish_activity((1.0, 0.0, 0.0, 0.1, 0.0, 0.0), 3.0)
+card.start_lease()
+print("held", flush=True)
+time.sleep(60)
+"""
+RESERVED = 768 << 20
+LEASE_S = 0.5
+
+
+@pytest.fixture
+def holder(box: PrivateBox) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen([sys.executable, "-c", HOLDER], env=box.env, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def wait_until(condition: object, seconds: float) -> None:
+    """Wait for a state that must come; a deadline far beyond the lease bounds a failure."""
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.01)
+
+
+def test_second_process_is_told_who_holds_the_card(holder: subprocess.Popen[str]) -> None:
+    with Box.open() as box, pytest.raises(CardBusyError) as caught:
+        box.card(0).acquire()
+    assert caught.value.pid == holder.pid
+    assert caught.value.comm.startswith("python")
+
+
+def test_activity_and_memory_of_a_holder_are_seen(holder: subprocess.Popen[str]) -> None:
+    with Box.open(for_writing=False) as box:
+        reading = box.card(0).read()
+        assert reading.memory_used_bytes == RESERVED + (5 << 30)
+        assert reading.activity.mme == 1.0
+        wait_until(lambda: box.card(0).read().power_w > 300, 20)
+        assert box.card(1).read().activity.mme == 0.0
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+def test_death_frees_the_card_at_once_and_its_load_within_the_lease(
+    holder: subprocess.Popen[str], how: signal.Signals
+) -> None:
+    with Box.open() as box:
+        card = box.card(0)
+        holder.send_signal(how)
+        holder.wait()
+        wait_until(lambda: card.read().activity.mme == 0.0, 10 * LEASE_S)
+        wait_until(lambda: card.read().memory_used_bytes == RESERVED, 10 * LEASE_S)
+        card.acquire()
+        assert card.read().memory_used_bytes == RESERVED
+        card.release()
+
+
+def test_stopped_holder_loses_its_load_but_keeps_its_card(holder: subprocess.Popen[str]) -> None:
+    with Box.open() as box:
+        card = box.card(0)
+        holder.send_signal(signal.SIGSTOP)
+        wait_until(lambda: card.read().activity.mme == 0.0, 10 * LEASE_S)
+        with pytest.raises(CardBusyError):
+            card.acquire()
+        holder.send_signal(signal.SIGCONT)
+        wait_until(lambda: card.read().activity.mme == 1.0, 10 * LEASE_S)
+
+
+def test_card_is_exclusive_across_pid_namespaces(box: PrivateBox) -> None:
+    command = ["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-c", HOLDER]
+    process = subprocess.Popen(command, env=box.env, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    with Box.open() as opened:
+        with pytest.raises(CardBusyError):
+            opened.card(0).acquire()
+        wait_until(lambda: opened.card(0).read().power_w > 200, 20)
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        wait_until(lambda: opened.card(0).read().activity.mme == 0.0, 10 * LEASE_S)
+        opened.card(0).acquire()
+        opened.card(0).release()
+
+
+def test_child_of_a_holder_does_not_keep_the_card(box: PrivateBox) -> None:
+    forks = "import os\nif os.fork() == 0:\n    time.sleep(60)\n"
+    command = [sys.executable, "-c", HOLDER.replace("print(", forks + "print(")]
+    process = subprocess.Popen(command, env=box.env, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "held\n"
+        process.kill()
+        process.wait()
+        with Box.open() as opened:
+            opened.card(0).acquire()
+            opened.card(0).release()
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.stdout.close()

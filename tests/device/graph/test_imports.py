@@ -1,0 +1,35 @@
+"""Public names of the rooms, and what importing them brings along."""
+
+import subprocess
+import sys
+
+import pytest
+
+import device.cost
+import device.graph
+import device.recipe
+
+COST = """Bound ElementwiseShape GemmShape MmePlan OperationCost Work candidate_geometries copy_work elementwise_work
+engine_clock_hz gemm_work macs_per_second nic_cost operation_cost pcie_bytes_per_s pcie_cost plan_gemm plan_geometry"""
+RECIPE = """Descriptor DmaCopy ElementwiseOp FORMAT_VERSION Hazard LaunchCost MmeGemm Operand PatchPoint Queue Recipe
+RecipeTensor Span SyncPoint TensorRole TpcElementwise check_sync dump from_bytes launch_cost to_bytes uncovered_hazards
+validate"""
+GRAPH = """DataType GemmParams Graph GraphBuilder Node OPTIONAL_PASSES PIPELINE Tensor compile_graph known_guids
+run_pipeline"""
+
+
+@pytest.mark.parametrize(
+    ("names", "public"),
+    [(COST, device.cost.__all__), (RECIPE, device.recipe.__all__), (GRAPH, device.graph.__all__)],
+)
+def test_public_names_are_the_listed_ones(names: str, public: list[str]) -> None:
+    assert sorted(public) == sorted(names.split())
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [("device.cost", "device.recipe"), ("device.recipe", "device.graph"), ("device.graph", "numpy")],
+)
+def test_import_does_not_reach_upward_nor_for_numpy(module: str, unwanted: str) -> None:
+    program = f"import sys, {module}; sys.exit({unwanted!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

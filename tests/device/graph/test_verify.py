@@ -1,0 +1,113 @@
+"""Legal graphs get dimensions; illegal ones an error that names node and tensor."""
+
+import pytest
+
+from device.dtypes import DataType
+from device.errors import GraphError
+from device.graph import GemmParams, Graph, GraphBuilder, Node, Tensor
+from device.graph.passes import verify_and_infer
+
+BF16, F32 = DataType.BF16, DataType.F32
+
+
+def gemm_graph(**changes: object) -> Graph:
+    """a[k=64, m=32] x b[n=16, k=64] -> c; `changes` replace tensors by name, or the node."""
+    parts: dict[str, object] = {
+        "a": Tensor("a", BF16, (64, 32), True),
+        "b": Tensor("b", BF16, (16, 64), True),
+        "c": Tensor("c", F32, (16, 32), True),
+        "node": Node("fc", "gemm", ("a", "b"), ("c",), GemmParams()),
+    }
+    parts.update(changes)
+    node = parts.pop("node")
+    assert isinstance(node, Node)
+    return Graph("g", tuple(parts.values()), (node,))  # type: ignore[arg-type]
+
+
+def test_dimensions_of_intermediate_tensors_are_inferred() -> None:
+    graph = Graph(
+        "g",
+        (
+            Tensor("a", BF16, (64, 32), True),
+            Tensor("b", BF16, (64, 16), True),
+            Tensor("h", F32, None, False),
+            Tensor("c", BF16, (16, 32), True),
+        ),
+        (
+            Node("narrow", "cast_f32_to_bf16", ("h",), ("c",)),
+            Node("fc", "gemm", ("a", "b"), ("h",), GemmParams(transpose_b=True)),
+        ),
+    )
+    inferred = verify_and_infer(graph)
+    assert inferred.tensor("h").dims == (16, 32)
+    assert graph.tensor("h").dims is None
+    assert verify_and_infer(inferred) is inferred
+
+
+WRONG = [
+    (
+        {"b": Tensor("b", BF16, (16, 65), True)},
+        r"node fc \(gemm\): the common dimension is 64 in A, .* but 65 in B, tensor b",
+    ),
+    ({"a": Tensor("a", F32, (64, 32), True)}, r"node fc \(gemm\): input 0, tensor a:f32\[64x32\], has to be bf16"),
+    (
+        {"c": Tensor("c", F32, (32, 16), True)},
+        r"node fc \(gemm\): output, tensor c.* has to have the dimensions \(16, 32\)",
+    ),
+    ({"a": Tensor("a", BF16, (64, 32, 1), True)}, r"tensor a.* has 3 dimensions, a gemm needs 2"),
+    ({"a": Tensor("a", BF16, (64, 0), True)}, r"tensor a.* needs 1 to 5 dimensions, each 1 or more"),
+    ({"c": Tensor("c", F32, None, True)}, r"tensor c.* is persistent and needs dimensions"),
+    ({"b": Tensor("b", BF16, (16, 64), False)}, r"node fc reads tensor b.*, which nobody writes"),
+    ({"c": Tensor("c", F32, None, False)}, r"graph g has no output"),
+    ({"d": Tensor("a", BF16, (1,), True)}, r"tensor a is there 2 times"),
+    ({"node": Node("fc", "gemn", ("a", "b"), ("c",), GemmParams())}, r"node fc: guid 'gemn' is none of gemm, memcpy"),
+    ({"node": Node("fc", "gemm", ("a",), ("c",), GemmParams())}, r"has 1 inputs, needs 2 to 3"),
+    ({"node": Node("fc", "gemm", ("a", "b"), ("c",))}, r"needs GemmParams"),
+    ({"node": Node("fc", "gemm", ("a", "x"), ("c",), GemmParams())}, r"uses tensor x, which the graph does not have"),
+    ({"node": Node("fc", "gemm", ("a", "b"), ("c", "a"), GemmParams())}, r"has 2 outputs, needs 1"),
+    ({"node": Node("fc", "gemm", ("a", "c"), ("c",), GemmParams())}, r"node fc \(gemm\) depends on itself"),
+    ({"node": Node("r", "relu_fwd_bf16", ("a",), ("c",), GemmParams())}, r"takes no params"),
+    ({"node": Node("r", "relu_fwd_bf16", ("a",), ("c",))}, r"output, tensor c.*, has to be bf16"),
+    ({"node": Node("r", "add_fwd_bf16", ("a", "b"), ("c",))}, r"has to be bf16|does not repeat"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), WRONG)
+def test_illegal_graph_is_refused_with_node_and_tensor(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(GraphError, match=message):
+        verify_and_infer(gemm_graph(**changes))
+
+
+def test_cycle_of_two_nodes_is_found() -> None:
+    tensors = (Tensor("x", F32, None, False), Tensor("y", F32, None, False), Tensor("z", F32, (1,), True))
+    nodes = (
+        Node("p", "relu_fwd_f32", ("y",), ("x",)),
+        Node("q", "relu_fwd_f32", ("x",), ("y",)),
+        Node("r", "relu_fwd_f32", ("x",), ("z",)),
+    )
+    with pytest.raises(GraphError, match="depends on itself"):
+        verify_and_infer(Graph("g", tensors, nodes))
+
+
+def test_builder_reports_the_error_at_the_call() -> None:
+    g = GraphBuilder("g")
+    a = g.input("a", (4, 2), BF16)
+    with pytest.raises(GraphError, match=r"node gemm_0 \(gemm\): the common dimension is 4 in A"):
+        g.gemm(a, a)
+    with pytest.raises(GraphError, match="two tensors a"):
+        g.input("a", (1,), F32)
+    with pytest.raises(GraphError, match=r"is an input or an output already; copy\(\) it first"):
+        g.output(a)
+    with pytest.raises(GraphError, match="is not of graph other"):
+        GraphBuilder("other").relu(a)
+
+
+def test_builder_names_outputs() -> None:
+    g = GraphBuilder("g")
+    hidden = g.relu(g.input("a", (4, 2), BF16))
+    last = g.relu(hidden)
+    g.output(hidden, "h")
+    g.output(last)
+    graph = verify_and_infer(g.build())
+    assert [tensor.name for tensor in graph.outputs] == ["h", "relu_fwd_bf16_1_out"]
+    assert graph.consumers("h")[0].name == "relu_fwd_bf16_1"
