@@ -19,7 +19,9 @@ struct gaudi_card {
     size_t index;
     pthread_mutex_t mutex;
     bool is_held;
-    double activity[GAUDI_ENGINE_COUNT]; /* what this process published last; guarded by mutex */
+    /* What this process published last, and the reset count then: a reset by anybody ends it. Guarded by mutex. */
+    double activity[GAUDI_ENGINE_COUNT];
+    uint32_t reset_count;
 };
 
 struct gaudi_box {
@@ -47,6 +49,9 @@ uint32_t gaudi_load_u32(const uint32_t *word);
 void gaudi_store_u32(uint32_t *word, uint32_t value);
 int gaudi_section_read(const uint64_t *sequence, size_t slot_size, void *out);
 void gaudi_section_write(uint64_t *sequence, size_t slot_size, const void *in);
+/* The two halves of a write: fill the slot that nobody reads (as often as needed), then make it the one of now. */
+void gaudi_section_fill(uint64_t *sequence, size_t slot_size, const void *in);
+void gaudi_section_commit(uint64_t *sequence);
 const void *gaudi_section_slot(const uint64_t *sequence, size_t slot_size, uint64_t value);
 
 /* create.c */

@@ -73,36 +73,72 @@ static void end(gaudi_card *card)
     pthread_mutex_unlock(&card->mutex);
 }
 
-/* The present core and the point of now; the writer lock is held, so nobody else moves them. */
-static int load(gaudi_card *card, gaudi_core *core, gaudi_point *now, uint64_t *box_ns)
+/* A publish takes effect this much later, wall time. Until then readers go on with what was published before, so none of
+ * them has looked beyond the moment at which the new future begins: energy never falls, whoever reads. */
+static const double NOTICE_NS = 100000.0;
+
+/* How often a publish that came too late for its own beginning (the process was preempted) is laid out anew. */
+enum { PUBLISH_ATTEMPTS = 10 };
+
+/* A state on its way from what is published to what will be. */
+typedef struct draft {
+    gaudi_core core;
+    gaudi_point point;      /* at `from_ns` */
+    uint64_t from_ns;       /* where the new future begins */
+    gaudi_segment kept[GAUDI_SEGMENT_KEPT]; /* of the old future, until then */
+    uint32_t kept_count;
+} draft;
+
+static uint64_t beginning(const gaudi_card *card, const gaudi_core *core)
 {
+    uint64_t now_ns = gaudi_box_now(card->box);
+    uint64_t from_ns = now_ns + (uint64_t)(NOTICE_NS * gaudi_box_clock_rate(card->box));
+    return from_ns > core->published_ns ? from_ns : core->published_ns;
+}
+
+/* Keep what readers need until the new future begins: the segment of now and those that start before it. */
+static void keep_old(draft *d, uint64_t now_ns)
+{
+    const gaudi_core *core = &d->core;
+    uint32_t i = gaudi_segment_find(core->segment, core->segment_count, now_ns);
+    for (; i < core->segment_count && core->segment[i].start_ns < d->from_ns; i++) {
+        if (d->kept_count == GAUDI_SEGMENT_KEPT) /* more than that never begin within the notice */
+            memmove(d->kept, d->kept + 1, (--d->kept_count) * sizeof d->kept[0]);
+        d->kept[d->kept_count++] = core->segment[i];
+    }
+}
+
+/* The writer lock is held, so nobody else moves the core. */
+static int load(gaudi_card *card, draft *d)
+{
+    gaudi_core *core = &d->core;
     int rc = gaudi_section_read(&card->file->core.sequence, sizeof *core, core);
     if (rc != 0)
         return rc;
     if (core->segment_count < 1 || core->segment_count > GAUDI_SEGMENT_MAX)
         return -EBADMSG;
-    *box_ns = gaudi_box_now(card->box);
-    if (*box_ns < core->published_ns)
-        *box_ns = core->published_ns;
-    uint32_t i = gaudi_segment_find(core->segment, core->segment_count, *box_ns);
-    *now = gaudi_segment_at(&card->file->physics, &core->segment[i], *box_ns);
-    if (core->status_until_ns != 0 && *box_ns >= core->status_until_ns) {
+    d->from_ns = beginning(card, core);
+    d->kept_count = 0;
+    keep_old(d, gaudi_box_now(card->box));
+    uint32_t i = gaudi_segment_find(core->segment, core->segment_count, d->from_ns);
+    d->point = gaudi_segment_at(&card->file->physics, &core->segment[i], d->from_ns);
+    if (core->status_until_ns != 0 && d->from_ns >= core->status_until_ns) {
         core->status = core->status_after;
         core->status_until_ns = 0;
     }
-    if (core->drive.lease_end_ns <= *box_ns)
+    if (core->drive.lease_end_ns <= d->from_ns)
         memset(core->drive.activity, 0, sizeof core->drive.activity);
     return 0;
 }
 
-static void store(gaudi_card *card, gaudi_core *core, const gaudi_point *now, uint64_t box_ns)
+static void lay_out(const gaudi_card *card, draft *d)
 {
-    core->published_ns = box_ns;
-    core->segment_count =
-        gaudi_trajectory_plan(&card->file->physics, &core->drive, now, box_ns, core->segment);
-    memset(&core->segment[core->segment_count], 0,
-           (GAUDI_SEGMENT_MAX - core->segment_count) * sizeof(gaudi_segment));
-    gaudi_section_write(&card->file->core.sequence, sizeof *core, core);
+    gaudi_core *core = &d->core;
+    core->published_ns = d->from_ns;
+    memset(core->segment, 0, sizeof core->segment);
+    memcpy(core->segment, d->kept, d->kept_count * sizeof d->kept[0]);
+    core->segment_count = d->kept_count + gaudi_trajectory_plan(&card->file->physics, &core->drive, &d->point,
+                                                                d->from_ns, core->segment + d->kept_count);
 }
 
 /* Half a second of wall time, whatever the rate: that is how long a dead process looks alive. */
@@ -112,22 +148,36 @@ static uint64_t lease_of(const gaudi_card *card)
     return (uint64_t)((double)card->file->physics.lease_ns * fmax(rate, 1.0));
 }
 
-/* What a publish changes, between load and store. */
+/* What a publish changes, between load and lay_out. */
 typedef int (*change)(gaudi_card *card, gaudi_core *core, gaudi_point *now, uint64_t box_ns, const void *with);
+
+/* The lock is held. The last look at the clock stands right before the commit; what is left between the two is the one
+ * gap in which a preempted writer could still come late. */
+static int publish_locked(gaudi_card *card, change apply, const void *with)
+{
+    uint64_t *sequence = &card->file->core.sequence;
+    draft d;
+    for (int attempt = 0; attempt < PUBLISH_ATTEMPTS; attempt++) {
+        int rc = load(card, &d);
+        if (rc == 0)
+            rc = apply(card, &d.core, &d.point, d.from_ns, with);
+        if (rc != 0)
+            return rc;
+        lay_out(card, &d);
+        gaudi_section_fill(sequence, sizeof d.core, &d.core);
+        if (gaudi_box_now(card->box) <= d.from_ns)
+            break;
+    }
+    gaudi_section_commit(sequence);
+    return 0;
+}
 
 static int publish(gaudi_card *card, change apply, const void *with, gaudi_error *error)
 {
-    gaudi_core core;
-    gaudi_point now;
-    uint64_t box_ns = 0;
     int rc = begin(card, error);
     if (rc != 0)
         return rc;
-    rc = load(card, &core, &now, &box_ns);
-    if (rc == 0)
-        rc = apply(card, &core, &now, box_ns, with);
-    if (rc == 0)
-        store(card, &core, &now, box_ns);
+    rc = publish_locked(card, apply, with);
     end(card);
     if (rc == -EBADMSG)
         gaudi_fail(error, rc, "the state of card %zu is corrupt; take the box up again with 'gaudi-box up'",
@@ -144,6 +194,10 @@ static int apply_activity(gaudi_card *card, gaudi_core *core, gaudi_point *now, 
 {
     const activity_change *c = with;
     (void)now;
+    if (c->activity)
+        card->reset_count = core->reset_count;
+    else if (card->reset_count != core->reset_count)
+        memset(card->activity, 0, sizeof card->activity); /* the work that this activity stood for is gone */
     bool is_active = false;
     for (size_t e = 0; e < GAUDI_ENGINE_COUNT; e++) {
         if (c->activity)

@@ -69,10 +69,19 @@ int gaudi_section_read(const uint64_t *sequence, size_t slot_size, void *out)
     return -EAGAIN;
 }
 
-void gaudi_section_write(uint64_t *sequence, size_t slot_size, const void *in)
+void gaudi_section_fill(uint64_t *sequence, size_t slot_size, const void *in)
 {
     uint64_t next = gaudi_load_u64(sequence) + 1;
-    char *slot = (char *)(sequence + 8) + (next & 1) * slot_size;
-    gaudi_words_store(slot, in, slot_size);
-    gaudi_store_u64(sequence, next);
+    gaudi_words_store((char *)(sequence + 8) + (next & 1) * slot_size, in, slot_size);
+}
+
+void gaudi_section_commit(uint64_t *sequence)
+{
+    gaudi_store_u64(sequence, gaudi_load_u64(sequence) + 1);
+}
+
+void gaudi_section_write(uint64_t *sequence, size_t slot_size, const void *in)
+{
+    gaudi_section_fill(sequence, slot_size, in);
+    gaudi_section_commit(sequence);
 }

@@ -107,8 +107,9 @@ static void fill_sensors(const gaudi_card *card, const gaudi_core *core, const g
     r->power_reference_ns = at.power_reference_ns;
     r->thermal_reference_ns = at.thermal_reference_ns;
     r->utilization_percent = gaudi_utilization_percent(at.filtered_w, physics->utilization_dc_w, core->limit_mw);
-    for (size_t e = 0; e < GAUDI_ENGINE_COUNT; e++)
-        r->activity[e] = core->drive.activity[e] * segment->activity_share;
+    bool is_active = r->box_ns < core->drive.lease_end_ns && !(at.flags & GAUDI_THERMAL_SHUTDOWN);
+    for (size_t e = 0; is_active && e < GAUDI_ENGINE_COUNT; e++)
+        r->activity[e] = core->drive.activity[e];
 }
 
 int gaudi_card_read(const gaudi_card *card, gaudi_reading *reading)

@@ -254,7 +254,7 @@ static uint64_t next_look(const gaudi_physics *p, uint64_t now_ns)
 }
 
 uint32_t gaudi_trajectory_plan(const gaudi_physics *physics, const gaudi_drive *drive, const gaudi_point *from,
-                               uint64_t now_ns, gaudi_segment segments[GAUDI_SEGMENT_MAX])
+                               uint64_t now_ns, gaudi_segment *segments)
 {
     plan pl = {.physics = physics,
                .drive = drive,
@@ -272,9 +272,9 @@ uint32_t gaudi_trajectory_plan(const gaudi_physics *physics, const gaudi_drive *
         at = gaudi_segment_at(physics, &segments[pl.count - 1], drive->lease_end_ns);
         begin_segment(&pl, &at, drive->lease_end_ns, false);
     }
-    for (int step = 0; step < CONTROL_STEPS_MAX && pl.count < GAUDI_SEGMENT_MAX; step++) {
+    for (int step = 0; step < CONTROL_STEPS_MAX && pl.count < GAUDI_SEGMENT_PLANNED; step++) {
         at = gaudi_segment_at(physics, &segments[pl.count - 1], t);
-        look(&pl, t, false, GAUDI_SEGMENT_MAX);
+        look(&pl, t, false, GAUDI_SEGMENT_PLANNED);
         if (at_rest(physics, drive, &segments[pl.count - 1], &at))
             break;
         t += physics->control_period_ns;

@@ -45,9 +45,9 @@ typedef struct gaudi_point {
 gaudi_point gaudi_trajectory_idle(const gaudi_physics *physics, const gaudi_drive *drive);
 
 /* Lay out the future from `now` on: the activity of the drive until its lease ends, then none. Writes
- * 1 .. GAUDI_SEGMENT_MAX segments and returns their number. */
+ * 1 .. GAUDI_SEGMENT_PLANNED segments and returns their number. */
 uint32_t gaudi_trajectory_plan(const gaudi_physics *physics, const gaudi_drive *drive, const gaudi_point *from,
-                               uint64_t now_ns, gaudi_segment segments[GAUDI_SEGMENT_MAX]);
+                               uint64_t now_ns, gaudi_segment *segments);
 
 /* Evaluate one segment at box time box_ns >= its start. */
 gaudi_point gaudi_segment_at(const gaudi_physics *physics, const gaudi_segment *segment, uint64_t box_ns);

@@ -33,8 +33,10 @@ from hlml.errors import (
     ReturnCode,
     UninitializedError,
 )
+from hlml.events import Event, EventKind, EventReader
 from hlml.paths import include_dir, libdir
 from hlml.types import BoxInfo, DeviceSnapshot
+from hlml.version import installed_version
 
 __all__ = [
     "AlreadyInitializedError",
@@ -44,6 +46,9 @@ __all__ = [
     "DeviceLostError",
     "DeviceSnapshot",
     "DriverNotLoadedError",
+    "Event",
+    "EventKind",
+    "EventReader",
     "HlmlError",
     "InsufficientSizeError",
     "InvalidArgumentError",
@@ -56,6 +61,7 @@ __all__ = [
     "devices",
     "include_dir",
     "init",
+    "installed_version",
     "libdir",
     "shutdown",
 ]

@@ -15,9 +15,9 @@ def main(out: Path, root: Path, hlml_header: Path) -> None:
     from cffi import FFI
 
     ffi = FFI()
-    ffi.cdef(declarations(root / "csrc", ["card_layout.h", "card.h"]))
+    ffi.cdef(declarations(root / "csrc", ["card_layout.h", "card.h", "events.h"]))
     ffi.cdef(hlml_header.read_text(encoding="utf-8"))
-    ffi.set_source("hlml._hlml", '#include "card.h"\n#include "hlml.h"\n')
+    ffi.set_source("hlml._hlml", '#include "card.h"\n#include "events.h"\n#include "hlml.h"\n')
     ffi.emit_c_code(str(out))
 
 

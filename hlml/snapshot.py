@@ -12,6 +12,7 @@ from typing import Any
 from hlml._hlml import ffi, lib
 from hlml.errors import BoxError, DeviceLostError, DriverNotLoadedError, HlmlError
 from hlml.types import (
+    PORT_COUNTER_NAMES,
     DeviceSnapshot,
     EccCounters,
     LinkInfo,
@@ -40,6 +41,10 @@ STATUS_TEXT = (
 _ENGINES = ("mme", "tpc", "dma", "hbm", "nic", "pcie")
 _THROTTLE_MASK = ThrottleReason.POWER | ThrottleReason.THERMAL
 _ESTALE, _ENODEV = 116, 19
+_CPU_BITS = 64
+# gaudi_port_counters is a row of 64-bit words; the first ones have names, the rest is reserved.
+_WORDS_PER_PORT = ffi.sizeof("gaudi_port_counters") // 8
+_NAMED_COUNTERS = len(PORT_COUNTER_NAMES)
 
 
 def text(field: Any) -> str:
@@ -69,10 +74,24 @@ class CardReader:
         self._reading = ffi.new("gaudi_reading *")
         self._rows = ffi.new("gaudi_rows *")
         self._processes = ffi.new("gaudi_processes *")
+        self._ports = ffi.new("gaudi_ports *")
+        self._port_words = memoryview(ffi.buffer(self._ports)).cast("Q")
         self._fixed = self._read_identity()
+        self._port_map = self._read_port_map()
         self._sensors = tuple(
             (text(s.name), SensorGroup(s.group), s.critical_c, s.offset_c, s.gain)
             for s in self._identity.sensor[0 : self._identity.sensor_count]
+        )
+
+    def _read_port_map(self) -> tuple[tuple[tuple[int, bool, bool], tuple[int | None, int | None], int], ...]:
+        """Of each port: (number, is external, is connected), (peer module, peer port), place of its counters."""
+        return tuple(
+            (
+                (k, port.peer_card == -1, port.peer_card != -2),
+                (port.peer_card, port.peer_port) if port.peer_card >= 0 else (None, None),
+                k * _WORDS_PER_PORT,
+            )
+            for k, port in enumerate(self._identity.port[0 : self._identity.port_count])
         )
 
     def _read_identity(self) -> dict[str, Any]:
@@ -96,6 +115,12 @@ class CardReader:
             "firmware_os": text(i.fw_os),
             "cpld_version": text(i.cpld),
             "numa_node": i.numa_node,
+            "cpu_affinity": tuple(
+                word * _CPU_BITS + bit
+                for word, mask in enumerate(i.cpu_mask)
+                for bit in range(_CPU_BITS)
+                if mask >> bit & 1
+            ),
             "memory_total_bytes": i.memory_total_bytes,
             "memory_reserved_bytes": i.memory_reserved_bytes,
             "power_54v_max_mw": p.limit_max_mw,
@@ -117,11 +142,14 @@ class CardReader:
             code = lib.gaudi_card_read_rows(self.card, self._rows)
         if code == 0:
             code = lib.gaudi_card_read_processes(self.card, self._processes)
+        if code == 0:
+            code = lib.gaudi_card_read_ports(self.card, self._ports)
         if code != 0:
             raise read_error(code, self.index)
         r, total = self._reading, self._identity.memory_total_bytes
         used = r.memory_used_bytes
         sensors = self._read_sensors()
+        pending_rows = self._read_rows(is_pending=True)
         return DeviceSnapshot(
             **self._fixed,
             pci=self._read_pci(),
@@ -146,11 +174,15 @@ class CardReader:
             engine_activity=dict(zip(_ENGINES, r.activity, strict=True)),
             ecc_hbm=_ecc(self._rows.hbm_corrected, self._rows.hbm_uncorrected),
             ecc_sram=_ecc(self._rows.sram_corrected, self._rows.sram_uncorrected),
-            replaced_rows=self._read_rows(),
-            is_row_replacement_pending=any(row.is_pending for row in self._rows.row[0 : self._rows.row_count]),
+            replaced_rows=self._read_rows(is_pending=False),
+            pending_rows=pending_rows,
+            is_row_replacement_pending=bool(pending_rows),
             ports=self._read_ports(),
             processes=self._read_processes(),
             reset_count=r.reset_count,
+            pcie_rx_kbps=r.pcie_rx_kbps,
+            pcie_tx_kbps=r.pcie_tx_kbps,
+            pcie_replay_count=r.pcie_replay,
         )
 
     def _read_sensors(self) -> tuple[Sensor, ...]:
@@ -177,20 +209,21 @@ class CardReader:
             link,
         )
 
-    def _read_rows(self) -> tuple[ReplacedRow, ...]:
+    def _read_rows(self, is_pending: bool) -> tuple[ReplacedRow, ...]:
         return tuple(
             ReplacedRow(
                 row.hbm, row.pseudo_channel, row.stack_id, row.bank, row.row, RowReplacementCause(row.cause & 1)
             )
             for row in self._rows.row[0 : self._rows.row_count]
-            if not row.is_pending
+            if bool(row.is_pending) is is_pending
         )
 
     def _read_ports(self) -> tuple[PortState, ...]:
         up = lib.gaudi_card_links_up(self.card)
+        words = self._port_words.tolist()
         return tuple(
-            PortState(k, port.peer_card == -1, port.peer_card != -2, bool(up >> k & 1))
-            for k, port in enumerate(self._identity.port[0 : self._identity.port_count])
+            PortState(*place, bool(up >> port & 1), *peer, tuple(words[start : start + _NAMED_COUNTERS]))
+            for port, (place, peer, start) in enumerate(self._port_map)
         )
 
     def _read_processes(self) -> tuple[ProcessInfo, ...]:

@@ -11,6 +11,7 @@ import enum
 from dataclasses import dataclass
 
 __all__ = [
+    "PORT_COUNTER_NAMES",
     "BoxInfo",
     "DeviceSnapshot",
     "EccCounters",
@@ -95,14 +96,33 @@ class Sensor:
     critical_c: float
 
 
+# Names of the driver (habanalabs_cn) for the counters of a port, in the order of hlml_nic_get_statistics.
+PORT_COUNTER_NAMES = (
+    "OctetsReceivedOK",
+    "OctetsTransmittedOK",
+    "ifInUcastPkts",
+    "ifOutUcastPkts",
+    "aFrameCheckSequenceErrors",
+    "retransmissions",
+    "pcs_link_toggles",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class PortState:
-    """One NIC port. `is_connected` is False for a port that the board leaves open."""
+    """One NIC port. `is_connected` is False for a port that the board leaves open.
+
+    `peer_module` and `peer_port` say where an internal port leads; None for an external or an open one.
+    `counters` has a value for each of PORT_COUNTER_NAMES.
+    """
 
     port: int
     is_external: bool
     is_connected: bool
     is_up: bool
+    peer_module: int | None = None
+    peer_port: int | None = None
+    counters: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +163,8 @@ class DeviceSnapshot:
 
     Power: two rails. The table of hl-smi adds both, its CSV shows the 54 V rail only.
     `memory_free_bytes + memory_used_bytes == memory_total_bytes` always holds.
+    `replaced_rows` are in force, `pending_rows` wait for the next reset. `cpu_affinity` are the numbers of the
+    processors near the card. PCIe throughput is that of the last launch, in kilobytes a second.
     """
 
     index: int
@@ -200,6 +222,11 @@ class DeviceSnapshot:
     ports: tuple[PortState, ...]
     processes: tuple[ProcessInfo, ...]
     reset_count: int
+    cpu_affinity: tuple[int, ...] = ()
+    pending_rows: tuple[ReplacedRow, ...] = ()
+    pcie_rx_kbps: int = 0
+    pcie_tx_kbps: int = 0
+    pcie_replay_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -362,7 +362,7 @@ hlml_return_t hlml_get_cpld_version(hlml_device_t device, char *cpld_version, un
 /* Where the card sits and how it is linked; the layout follows the ABI level. */
 hlml_return_t hlml_device_get_pci_info(hlml_device_t device, hlml_pci_info_t *pci);
 
-/* KB/s in one direction, of the copies of the running launch. */
+/* KB/s in one direction; 0 for now: copies are counted, not timed. */
 hlml_return_t hlml_device_get_pcie_throughput(hlml_device_t device, hlml_pcie_util_counter_t counter, unsigned int
         *value);
 

@@ -1,9 +1,9 @@
 """What a card is busy with, published only when it changes.
 
 Everything in flight (a stream's launch, a copy) is a source with its shares of device time; the card shows their sum,
-at most 1 an engine. Back-to-back launches of the same recipe publish nothing: when the last source ends, the activity
-stays for a moment, and only then a thread of ours takes it back. The lease is renewed by a C thread meanwhile, so that
-death or SIGSTOP of this process ends the activity by itself.
+at most 1 an engine. Back-to-back launches of the same recipe publish nothing: when a launch ends, its activity lingers
+for a moment, and only then a thread of ours takes it back. The lease is renewed by a C thread meanwhile, so that death
+or SIGSTOP of this process ends the activity by itself.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from device.errors import DeviceError
 
 __all__ = ["Activity"]
 
-# How long a card stays busy after its queues have run dry. Longer than a busy host takes to schedule the next launch
+# How long a launch lingers after its queue has run dry. Longer than a busy host takes to schedule the next launch
 # (CFS slices of 3 ms, several processes a core), short against the 1 s filter of the reported power.
 GRACE_S = 0.02
 
 # Shares that differ less are the same: memory-bound parts shift a little with every step of the clock.
 _SAME_SHARE = 0.005
 
-# Dilation is for display; another ratio than this to the published one is worth a publish.
+# Dilation is for display: another ratio than this to the published one is worth a publish, but not many a second.
 _SAME_DILATION = 1.1
+DILATION_PERIOD_S = 0.25
 
 _NONE = EngineShares().as_tuple()
 
@@ -38,10 +39,11 @@ class Activity:
         self._card = card
         self._lock = threading.Lock()
         self._sources: dict[object, tuple[float, ...]] = {}
+        self._ended_s: dict[object, float] = {}
         self._published = _NONE
         self._published_dilation = 1.0
+        self._published_s = 0.0
         self._is_leased = False
-        self._idle_since_s = 0.0
         self._busy = threading.Event()
         self._closing = threading.Event()
         self.dilation = 1.0
@@ -53,19 +55,21 @@ class Activity:
         """CardLostError or BoxError if the card cannot be written."""
         with self._lock:
             self._sources[source] = shares.as_tuple()
+            self._ended_s.pop(source, None)
             try:
                 self._publish_change(self._sum())
             except BaseException:
                 del self._sources[source]
                 raise
 
-    def end(self, source: object) -> None:
+    def end(self, source: object, lingers: bool = True) -> None:
+        """What knows that nothing follows need not linger, unless it is the last one: then the card would flicker."""
         with self._lock:
-            del self._sources[source]
-            if self._sources:
-                self._publish_change(self._sum())
+            if lingers or len(self._sources) == 1:
+                self._ended_s[source] = time.monotonic()
             else:
-                self._idle_since_s = time.monotonic()
+                del self._sources[source]
+                self._publish_change(self._sum())
 
     def close(self) -> None:
         """Take the activity back, if the card is still there."""
@@ -73,6 +77,8 @@ class Activity:
         self._busy.set()
         self._thread.join()
         with self._lock:
+            self._sources.clear()
+            self._ended_s.clear()
             self._take_back()
 
     def _sum(self) -> tuple[float, ...]:
@@ -81,7 +87,7 @@ class Activity:
         return tuple(min(sum(shares[engine] for shares in self._sources.values()), 1.0) for engine in EngineClass)
 
     def _publish_change(self, shares: tuple[float, ...]) -> None:
-        if shares is self._published or _are_same(shares, self._published):
+        if shares == self._published or _are_same(shares, self._published):
             return
         self._publish(shares)
         if not self._is_leased:
@@ -93,6 +99,7 @@ class Activity:
         self._card.publish_activity(shares, self.dilation)
         self._published = shares
         self._published_dilation = self.dilation
+        self._published_s = time.monotonic()
 
     def _take_back(self) -> None:
         if self._is_leased:
@@ -114,13 +121,28 @@ class Activity:
                 self._look()
 
     def _look(self) -> None:
-        if not self._sources and time.monotonic() - self._idle_since_s >= GRACE_S:
+        self._forget_ended()
+        if not self._sources:
             self._take_back()
-        elif not 1 / _SAME_DILATION < self.dilation / self._published_dilation < _SAME_DILATION:
-            try:
-                self._publish(self._published)
-            except DeviceError:
-                self._take_back()
+            return
+        try:
+            if self._shows_old_dilation():
+                self._publish(self._sum())
+            else:
+                self._publish_change(self._sum())
+        except DeviceError:
+            self._take_back()
+
+    def _shows_old_dilation(self) -> bool:
+        if time.monotonic() - self._published_s < DILATION_PERIOD_S:
+            return False
+        return not 1 / _SAME_DILATION < self.dilation / self._published_dilation < _SAME_DILATION
+
+    def _forget_ended(self) -> None:
+        before_s = time.monotonic() - GRACE_S
+        for source in [source for source, ended_s in self._ended_s.items() if ended_s <= before_s]:
+            del self._ended_s[source]
+            del self._sources[source]
 
 
 def _are_same(first: tuple[float, ...], second: tuple[float, ...]) -> bool:

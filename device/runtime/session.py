@@ -124,7 +124,7 @@ class Session:
             try:
                 np.copyto(destination, source)
             finally:
-                self.activity.end(token)
+                self.activity.end(token, lingers=False)
         self.card.count_pcie(*((source.size, 0) if is_upload else (0, source.size)))
 
     def close(self) -> None:

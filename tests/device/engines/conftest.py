@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from device.card import FaultRecord
 from device.memory import Bytes
 from device.recipe import Operand

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from device.engines.checksum import crc32c, crc32c_tiles
 from hypothesis import given
 from hypothesis import strategies as st
+
+from device.engines.checksum import crc32c, crc32c_tiles
 
 
 def _by_definition(data: bytes) -> int:

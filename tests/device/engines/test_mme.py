@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from device.card import FaultRecord
 from device.cost import Work
 from device.dtypes import DataType
@@ -23,7 +24,9 @@ WORK = Work(EngineClass.MME, 1, 0, 0, 0, 2 * M * N * K)
 def _bits(seed: int, shape: tuple[int, int]) -> Any:
     """All kinds of numbers: mixed exponents, denormals, infinities, NaN."""
     random = np.random.default_rng(seed)
-    bits = random.integers(0x3E00, 0x4100, shape).astype(np.uint16) ^ random.choice([0, 0x8000], shape).astype(np.uint16)
+    bits = random.integers(0x3E00, 0x4100, shape).astype(np.uint16) ^ random.choice([0, 0x8000], shape).astype(
+        np.uint16
+    )
     rare = random.random(shape)
     bits[rare < 0.02] = 0x0001
     bits[(rare > 0.02) & (rare < 0.022)] = 0x7F80

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from device.cost import Work
 from device.engine_class import EngineClass
 from device.engines import ExecutionOptions, bind
@@ -43,9 +44,7 @@ def test_every_operation_equals_its_definition(
     assert views(output).tobytes() == ELEMENTWISE[op.value](*repeated).tobytes()
 
 
-def test_an_operation_may_write_over_its_input(
-    place: Callable[..., Any], memory: Any, views: Any, quiet: Any
-) -> None:
+def test_an_operation_may_write_over_its_input(place: Callable[..., Any], memory: Any, views: Any, quiet: Any) -> None:
     values = _values(64, 4, 3)
     (operand,) = place(memory, values)
     bind(_step(ElementwiseOp.ADD_F32, (operand, operand), operand, 64, 64), views, ExecutionOptions()).run(quiet)
@@ -53,9 +52,7 @@ def test_an_operation_may_write_over_its_input(
 
 
 @pytest.mark.parametrize("is_dma", [True, False])
-def test_copies_move_bytes(
-    is_dma: bool, place: Callable[..., Any], memory: Any, views: Any, quiet: Any
-) -> None:
+def test_copies_move_bytes(is_dma: bool, place: Callable[..., Any], memory: Any, views: Any, quiet: Any) -> None:
     values = _values(1001, 1, 4)
     source, destination = place(memory, values, np.zeros(1001, np.uint8))
     work = Work(EngineClass.DMA, 1, 0, 0, 0, 0)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from device.dtypes import DataType
 from device.graph import GraphBuilder, compile_graph
 from device.recipe import Recipe, from_bytes, to_bytes

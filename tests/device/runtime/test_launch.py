@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+
 from device.card import Box
 from device.dtypes import DataType
 from device.engines.mme import available_variants, gemm_reference
@@ -78,7 +79,7 @@ def test_a_result_has_device_time_by_the_model_and_box_time_by_the_clock(
     assert 0 < result.device_time_s < 1e-5
     assert result.box_time_s > result.device_time_s
     assert result.dilation == pytest.approx(result.box_time_s / result.device_time_s)
-    assert result.clock_mhz == card.spec.asic.soc_clock_mhz
+    assert 0.5 < result.clock_mhz / card.spec.asic.soc_clock_mhz <= 1.0
 
 
 def test_device_time_follows_the_clock_of_the_card(box: Any, gemm_recipe: Make, tensors: Make) -> None:
@@ -90,7 +91,7 @@ def test_device_time_follows_the_clock_of_the_card(box: Any, gemm_recipe: Make, 
         inject(opened, 0, find_fault("slow-card"), 0.25)
         opened.set_clock(step_ns=20_000_000_000)
         slow = with_model.launch(recipe, buffers).result()
-    assert slow.clock_mhz == pytest.approx(fast.clock_mhz / 4, rel=0.02)
+    assert slow.clock_mhz == pytest.approx(card.spec.asic.soc_clock_mhz / 4, rel=0.02)
     assert slow.device_time_s > 2 * fast.device_time_s
 
 
@@ -114,15 +115,13 @@ def test_tensors_that_do_not_fit_are_refused_by_name(
         card.create_stream().launch(recipe, given)
 
 
-def test_a_freed_buffer_is_refused_even_if_it_was_launched_before(
-    card: Card, gemm_recipe: Make, tensors: Make
-) -> None:
+def test_a_freed_buffer_is_refused_even_if_it_was_launched_before(card: Card, gemm_recipe: Make, tensors: Make) -> None:
     recipe = gemm_recipe(64)
     buffers = tensors(card, recipe)
     stream = card.create_stream()
     stream.launch(recipe, buffers).result()
     card.free(buffers["A"])
-    with pytest.raises(LaunchError, match="input A: .* no allocated device memory"):
+    with pytest.raises(LaunchError, match=r"input A: .* no allocated device memory"):
         stream.launch(recipe, buffers)
 
 
@@ -159,9 +158,7 @@ def test_an_engine_error_names_recipe_and_node_and_stops_the_stream(
     stream.launch(recipe, buffers).result()
 
 
-def test_a_bit_flip_reaches_exactly_one_element(
-    box: Any, gemm_recipe: Make, tensors: Make, operand: Make
-) -> None:
+def test_a_bit_flip_reaches_exactly_one_element(box: Any, gemm_recipe: Make, tensors: Make, operand: Make) -> None:
     with Box.open(box.path) as opened, Card.acquire(2, opened) as card:
         recipe = gemm_recipe(64)
         buffers = tensors(card, recipe)
@@ -187,15 +184,15 @@ def test_memory_shows_on_the_card_and_is_gone_after_close(box: Any) -> None:
 
 def test_out_of_memory_names_what_the_card_has_and_what_the_host_allows(box: Any) -> None:
     with Card.acquire(0, box.path, memory_budget_bytes=8 << 20) as card:
-        with pytest.raises(OutOfDeviceMemoryError, match=r"109521666048 bytes of device memory needed, 102273908736 av"):
+        with pytest.raises(
+            OutOfDeviceMemoryError, match=r"109521666048 bytes of device memory needed, 102273908736 av"
+        ):
             card.malloc(102 << 30)
         with pytest.raises(OutOfDeviceMemoryError, match=r"16777216 bytes of host memory needed.*8388608 available"):
             card.malloc(16 << 20)
 
 
-def test_a_reset_ends_everything_until_the_card_is_acquired_again(
-    box: Any, gemm_recipe: Make, tensors: Make
-) -> None:
+def test_a_reset_ends_everything_until_the_card_is_acquired_again(box: Any, gemm_recipe: Make, tensors: Make) -> None:
     recipe = gemm_recipe(64)
     with Box.open(box.path) as opened:
         with Card.acquire(0, opened) as card:
@@ -284,18 +281,29 @@ def test_an_event_orders_two_streams_and_measures(card: Card, gemm_recipe: Make,
     assert second.record().ticket is not None
 
 
-def test_streams_run_at_the_same_time(card: Card) -> None:
-    """Two streams that wait for each other's middle would hang if one ran after the other."""
-    gates = [threading.Event(), threading.Event()]
+def test_streams_side_by_side_do_not_disturb_each_other(
+    card: Card, gemm_recipe: Make, tensors: Make, operand: Make
+) -> None:
+    recipe = gemm_recipe(64)
+    streams = [card.create_stream() for _ in range(4)]
+    buffers = [tensors(card, recipe) for _ in streams]
+    launches = [stream.launch(recipe, own) for _ in range(25) for stream, own in zip(streams, buffers, strict=True)]
+    for stream in streams:
+        stream.synchronize()
+    expected = _expected(operand, 64).tobytes()
+    assert all(_result(card, own["C"], 64).tobytes() == expected for own in buffers)
+    alone_s = min(launch.result().device_time_s for launch in launches)
+    ends_s = sorted(launch.ticket.end_s for launch in launches)
+    assert all(later - earlier >= alone_s * 0.999 for earlier, later in itertools.pairwise(ends_s))
 
-    class _Meeting(np.ndarray):
-        pass
 
-    first, second = card.create_stream(), card.create_stream()
-    marks = [first.record(), second.record()]
-    first.wait_for(marks[1])
-    second.wait_for(marks[0])
-    first.synchronize()
-    second.synchronize()
-    assert all(mark.is_done for mark in marks)
-    assert gates
+def test_an_overheated_card_stands_still_and_says_why(box: Any, gemm_recipe: Make, tensors: Make) -> None:
+    with Box.open(box.path) as opened, Card.acquire(0, opened) as card:
+        recipe = gemm_recipe(64)
+        given = tensors(card, recipe)
+        inject(opened, 0, find_fault("airflow"), 0.05)
+        inject(opened, 0, find_fault("ambient"), 80.0)
+        opened.set_clock(step_ns=3_600_000_000_000)
+        stream = card.create_stream()
+        with pytest.raises(LaunchError, match=r"shut down for heat, its die is at .* cool and reset"):
+            stream.launch(recipe, given).result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from device.cost.operation import Bound
 from device.engine_class import EngineClass, EngineShares
 from device.recipe import LaunchCost, Span
