@@ -58,9 +58,7 @@ class EventReader:
         self._box = _attachment.require()
         self._cards = [(device.index, lib.gaudi_box_card(self._box, device.index)) for device in devices]
         self._event = ffi.new("gaudi_event *")
-        self._next = {
-            index: 1 if is_past_included else lib.gaudi_events_head(card) + 1 for index, card in self._cards
-        }
+        self._next = {index: 1 if is_past_included else lib.gaudi_events_head(card) + 1 for index, card in self._cards}
         self.lost_count = 0
         if is_past_included:
             self._skip_overwritten()
