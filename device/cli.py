@@ -212,7 +212,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as stop:
         return int(stop.exit_code)
     except click.ClickException as error:
-        error.show()
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "gaudi-box"
+        click.echo(f"gaudi-box: {error.format_message()} ({command} --help shows the usage)", err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130

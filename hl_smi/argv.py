@@ -3,7 +3,7 @@
 The vendor's rules are those of getopt_long: switches in any order, letters in clusters (-qd POWER), --x=y and --x y,
 long names by exact or unique prefix. -l takes a number only if the next word begins with a digit. Whatever does not
 fit is a UsageError that names the word and lists what is allowed. A switch given twice with different arguments is
-refused too: there is no order in which to prefer one.
+refused too: there is no order in which to prefer one. Sub-commands are parsed in `subcommands`, with the same `scan`.
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hl_smi.errors import UsageError
-from hl_smi.switches import (
-    CSV_MODIFIERS,
-    DMON_SWITCHES,
-    NIC_VIEWS,
-    SECTIONS,
-    SWITCHES,
-    TOPO_SWITCHES,
-    Argument,
-    Switch,
-)
+from hl_smi.switches import CSV_MODIFIERS, NIC_VIEWS, ROW_FIELDS, SECTIONS, SHELLS, SWITCHES, Argument, Switch
 
-__all__ = ["Action", "Options", "parse"]
+TYPE_CHECKING = False  # the name that type checkers know; `typing` itself costs start-up time
+if TYPE_CHECKING:
+    from hl_smi.query.select import Selector
 
-_BUS_ID = re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}:[0-9a-f]{2}\.[0-7])")
+__all__ = ["Action", "Given", "Options", "count_of", "loop_ms_of", "parse", "scan", "selector_of"]
+
+# Key of each given switch -> its argument; None for a switch without one.
+Given = Mapping[str, "str | None"]
 _SECONDS = re.compile(r"[0-9]{1,7}")
 _WATTS = re.compile(r"[0-9]{1,5}")
 _PORT = re.compile(r"[0-9]{1,2}")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _DEFAULT_LOOP_S = 5
+_SHORTEST_LOOP_MS = 10
+# The vendor's commands are found anywhere; ours are the first word, so that no argument is mistaken for one.
+_VENDOR_COMMANDS = ("topo", "dmon")
+_OWN_COMMANDS = ("stream", "top", "events")
 
 
 class Action(enum.Enum):
@@ -45,32 +46,44 @@ class Action(enum.Enum):
     ROW_REPLACEMENT = "row replacement"
     TOPOLOGY = "topo"
     MONITOR = "dmon"
+    STREAM = "stream"
+    TOP = "top"
+    EVENTS = "events"
     RESET = "reset"
     POWER_LIMIT = "power limit"
     VERSION = "version"
     HELP = "help"
+    HELP_FIELDS = "help of fields"
+    COMPLETION = "completion"
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """One run as asked for. None: not given.
 
-    `bus_id` is complete and in lower case, `fields` are names of `fields.FIELDS`. `run_time_s` 0 means forever.
+    `fields` are names of `fields.FIELDS`, or of `ROW_FIELDS` for row replacement. `run_time_s` 0 means forever.
     """
 
     action: Action = Action.TABLE
-    bus_id: str | None = None
+    selector: Selector | None = None
     section: str | None = None
     fields: tuple[str, ...] = ()
     has_header: bool = True
     has_units: bool = True
-    loop_s: int | None = None
+    loop_ms: int | None = None
     run_time_s: int | None = None
+    count: int | None = None
     nic_view: str | None = None
     ports: tuple[int, ...] | None = None
     power_limit_w: int | None = None
     is_cpu_affinity_shown: bool = False
     is_numa_affinity_shown: bool = False
+    is_matrix_shown: bool = False
+    is_past_shown: bool = False
+    is_followed: bool = True
+    is_json: bool = False
+    output_path: str | None = None
+    shell: str | None = None
     is_debug: bool = False
 
 
@@ -85,63 +98,61 @@ _ACTIONS = {
     "power-max": Action.POWER_LIMIT,
 }
 
+_REPEATED = frozenset({"device", "loop", "loop-ms", "count", "output", "json"})
+
 _COMPANIONS: Mapping[Action, frozenset[str]] = {
-    Action.TABLE: frozenset({"device", "loop"}),
-    Action.REPORT: frozenset({"device", "loop", "display"}),
-    Action.CSV: frozenset({"device", "loop", "display", "format"}),
-    Action.ROW_REPLACEMENT: frozenset({"device", "loop", "format"}),
-    Action.FIRMWARE: frozenset({"device"}),
-    Action.NIC: frozenset({"device", "loop", "ports"}),
+    Action.TABLE: _REPEATED,
+    Action.REPORT: _REPEATED | {"display"},
+    Action.CSV: _REPEATED | {"display", "format"},
+    Action.ROW_REPLACEMENT: _REPEATED | {"format"},
+    Action.FIRMWARE: frozenset({"device", "output", "json"}),
+    Action.NIC: _REPEATED | {"ports"},
     Action.RESET: frozenset({"device"}),
     Action.POWER_LIMIT: frozenset({"device"}),
 }
 
 _NEEDED_BY = {"display": "-q or -Q", "format": "-Q", "ports": "-n"}
 
+# Answered before anything else that is given.
+_FIRST = (
+    ("help", Action.HELP),
+    ("help-query-aip", Action.HELP_FIELDS),
+    ("completion", Action.COMPLETION),
+    ("version", Action.VERSION),
+)
+
 
 def parse(words: Sequence[str]) -> Options:
     """Options of a command line without the program's name."""
-    for command, parse_command in (("topo", _parse_topo), ("dmon", _parse_dmon)):
-        if command in words:
-            rest = list(words)
-            rest.remove(command)
-            return parse_command(rest)
-    given = _scan(words, SWITCHES)
-    is_debug = "debug" in given
-    if "help" in given:
-        return Options(Action.HELP, is_debug=is_debug)
-    if "version" in given:
-        return Options(Action.VERSION, is_debug=is_debug)
+    command = _command_of(words)
+    if command is not None:
+        from hl_smi.subcommands import parse_command
+
+        rest = list(words)
+        rest.remove(command)
+        return parse_command(command, rest)
+    given = scan(words, SWITCHES)
+    for key, first_action in _FIRST:
+        if key in given:
+            return Options(first_action, shell=_shell(given.get("completion")), is_debug="debug" in given)
     action = _action_of(given)
     _check_companions(action, given)
     return _options_of(action, given)
 
 
-def _parse_topo(words: Sequence[str]) -> Options:
-    given = _scan(words, TOPO_SWITCHES)
-    if "help" in given:
-        return Options(Action.HELP, is_debug="debug" in given)
-    if not given.keys() & {"cpus", "numa"}:
-        raise UsageError("topo: nothing to show; give -c (CPU affinity), -N (NUMA affinity) or both")
-    return Options(
-        Action.TOPOLOGY,
-        is_cpu_affinity_shown="cpus" in given,
-        is_numa_affinity_shown="numa" in given,
-        is_debug="debug" in given,
-    )
-
-
-def _parse_dmon(words: Sequence[str]) -> Options:
-    given = _scan(words, DMON_SWITCHES)
-    action = Action.HELP if "help" in given else Action.MONITOR
-    return Options(action, bus_id=_bus_id(given.get("device")), is_debug="debug" in given)
+def _command_of(words: Sequence[str]) -> str | None:
+    if words and words[0] in _OWN_COMMANDS:
+        return words[0]
+    files = {position for position, word in enumerate(words, start=1) if word in ("-o", "--output")}
+    bare = [word for position, word in enumerate(words) if position not in files]
+    return next((command for command in _VENDOR_COMMANDS if command in bare), None)
 
 
 # ---- words -> switches with their arguments
 
 
-def _scan(words: Sequence[str], switches: Sequence[Switch]) -> dict[str, str | None]:
-    """Key of each given switch -> its argument; None for a switch without one."""
+def scan(words: Sequence[str], switches: Sequence[Switch]) -> Given:
+    """The switches that a command line gives, out of those that it may give."""
     given: dict[str, str | None] = {}
     rest = list(words)
     while rest:
@@ -184,6 +195,8 @@ def _find_long(name: str, switches: Sequence[Switch]) -> Switch:
     if exact:
         return exact[0]
     found = {known: switch for switch in switches for known in switch.names if known.startswith(name)}
+    # What was a unique prefix of a vendor's option stays one.
+    found = {known: switch for known, switch in found.items() if not switch.is_extension} or found
     if not found:
         raise UsageError(f"unknown option '--{name}'; {_allowed(switches)}")
     # As in getopt_long, two spellings of one switch are no ambiguity.
@@ -217,7 +230,7 @@ def _allowed(switches: Sequence[Switch]) -> str:
 # ---- switches -> Options
 
 
-def _action_of(given: Mapping[str, str | None]) -> Action:
+def _action_of(given: Given) -> Action:
     chosen = {key: _ACTIONS[key] for key in given if key in _ACTIONS}
     if len(set(chosen.values())) > 1:
         spellings = " and ".join(switch.spelling for switch in SWITCHES if switch.key in chosen)
@@ -225,7 +238,7 @@ def _action_of(given: Mapping[str, str | None]) -> Action:
     return next(iter(chosen.values()), Action.TABLE)
 
 
-def _check_companions(action: Action, given: Mapping[str, str | None]) -> None:
+def _check_companions(action: Action, given: Given) -> None:
     extra = given.keys() - _ACTIONS.keys() - _COMPANIONS[action] - {"debug"}
     for switch in SWITCHES:
         if switch.key not in extra:
@@ -234,36 +247,43 @@ def _check_companions(action: Action, given: Mapping[str, str | None]) -> None:
             raise UsageError(f"option {switch.spelling} belongs to {_NEEDED_BY[switch.key]}, which is not given")
         raise UsageError(f"option {switch.spelling} can not be used with {action.value}")
     if action is Action.RESET and "device" not in given:
-        raise UsageError("option -r/--reset-aip needs -i <pci addr>: the AIP to reset")
+        raise UsageError("option -r/--reset-aip needs -i <aip>: the AIP to reset")
+    if "json" in given and "format" in given:
+        raise UsageError("--json and -f/--format can not be combined; give one of them")
+    if "count" in given and not given.keys() & {"loop", "loop-ms"}:
+        raise UsageError("option --count needs -l or --loop-ms: how often to repeat")
 
 
-def _options_of(action: Action, given: Mapping[str, str | None]) -> Options:
+def _options_of(action: Action, given: Given) -> Options:
     has_header, has_units = _format(given.get("format"))
     display = given.get("display")
     return Options(
         action=action,
-        bus_id=_bus_id(given.get("device")),
+        selector=selector_of(given),
         section=_section(display) if action is Action.REPORT else None,
-        fields=_fields(given["query-aip"]) if action is Action.CSV else (),
+        fields=_fields(action, given),
         has_header=has_header,
         has_units=has_units,
-        loop_s=_loop(given),
+        loop_ms=loop_ms_of(given),
         run_time_s=_run_time(display) if action is Action.CSV else None,
+        count=count_of(given),
         nic_view=_nic_view(given.get("nic")),
         ports=_ports(given.get("ports")),
         power_limit_w=_power_limit(given.get("power-max")),
+        is_json="json" in given,
+        output_path=given.get("output"),
         is_debug="debug" in given,
     )
 
 
-def _bus_id(word: str | None) -> str | None:
+def selector_of(given: Given) -> Selector | None:
+    """The card of -i."""
+    word = given.get("device")
     if word is None:
         return None
-    match = _BUS_ID.fullmatch(word.lower())
-    if match is None:
-        raise UsageError(f"option -i: {word!r} is not a PCI address; expected 0000:43:00.0 or 43:00.0")
-    domain = match[1] or "0"
-    return f"{int(domain, 16):04x}:{match[2]}"
+    from hl_smi.query.select import parse_selector
+
+    return parse_selector(word)
 
 
 def _section(word: str | None) -> str | None:
@@ -280,13 +300,21 @@ def _run_time(word: str | None) -> int | None:
     return int(word)
 
 
-def _fields(word: str | None) -> tuple[str, ...]:
-    from hl_smi.fields import FIELDS
+def _fields(action: Action, given: Given) -> tuple[str, ...]:
+    if action is Action.CSV:
+        from hl_smi.fields import FIELDS
 
+        return _names(given["query-aip"], "-Q", tuple(FIELDS))
+    if action is Action.ROW_REPLACEMENT:
+        return _names(given["query-row-replacement"], "--query-row-replacement", ROW_FIELDS)
+    return ()
+
+
+def _names(word: str | None, spelled: str, known: Sequence[str]) -> tuple[str, ...]:
     names = tuple(part.strip().lower() for part in (word or "").split(","))
     for name in names:
-        if name not in FIELDS:
-            raise UsageError(f"option -Q: unknown field {name!r}; fields: {', '.join(FIELDS)}")
+        if name not in known:
+            raise UsageError(f"option {spelled}: unknown field {name!r}; fields: {', '.join(known)}")
     return names
 
 
@@ -302,15 +330,39 @@ def _format(word: str | None) -> tuple[bool, bool]:
     return "noheader" not in modifiers, "nounits" not in modifiers
 
 
-def _loop(given: Mapping[str, str | None]) -> int | None:
+def loop_ms_of(given: Given) -> int | None:
+    """How often to repeat, from -l or --loop-ms."""
+    if "loop" in given and "loop-ms" in given:
+        raise UsageError("-l/--loop and --loop-ms can not be combined; give one of them")
+    if "loop-ms" in given:
+        word = given["loop-ms"] or ""
+        if not _NUMBER.fullmatch(word) or int(word) < _SHORTEST_LOOP_MS:
+            raise UsageError(f"option --loop-ms: {word!r} is not a number of milliseconds; expected 10 or more")
+        return int(word)
     if "loop" not in given:
         return None
     word = given["loop"]
     if word is None:
-        return _DEFAULT_LOOP_S
+        return _DEFAULT_LOOP_S * 1000
     if not _SECONDS.fullmatch(word) or int(word) == 0:
         raise UsageError(f"option -l: {word!r} is not a number of seconds; expected 1 or more, or nothing (5)")
+    return int(word) * 1000
+
+
+def count_of(given: Given) -> int | None:
+    """How many times, from --count."""
+    word = given.get("count")
+    if word is None:
+        return None
+    if not _NUMBER.fullmatch(word) or int(word) == 0:
+        raise UsageError(f"option --count: {word!r} is not a number of times; expected 1 or more")
     return int(word)
+
+
+def _shell(word: str | None) -> str | None:
+    if word is not None and word not in SHELLS:
+        raise UsageError(f"option --completion: unknown shell {word!r}; shells: {', '.join(SHELLS)}")
+    return word
 
 
 def _nic_view(word: str | None) -> str | None:

@@ -1,6 +1,6 @@
 """The program hl-smi: words -> options -> pages -> standard output. The only file that writes or reads the environment.
 
-Exit statuses: 0 done, 1 the answer could not be had (no AIPs, driver, box, output, not supported yet), 2 usage.
+Exit statuses: 0 done, 1 the answer could not be had (no AIPs, driver, box, output, not supported), 2 usage.
 Errors are one line on standard error that begins with "hl-smi: ". A reader that closes the pipe ends the program
 quietly with 0; SIGINT and SIGTERM end it by the signal, so a shell sees 130 or 143 and leaves its own loop.
 ENABLE_CONSOLE=false silences both streams and changes no status.
@@ -36,10 +36,20 @@ class _Output:
     def __init__(self) -> None:
         self._is_silent = os.environ.get("ENABLE_CONSOLE", "").strip().lower() == "false"
         self._log_directory = os.environ.get("HABANA_LOGS")
+        self._path: str | None = None
+
+    def turn_to(self, path: str | None) -> None:
+        """From now on append to the file of -o, which is written also if the console is off."""
+        self._path = path
 
     def write(self, text: str) -> None:
         """All of `text`, now: programs read a loop line by line. BrokenPipeError if the reader is gone."""
         log_file.append(self._log_directory, text)
+        if self._path is not None:
+            from hl_smi.output_file import append_whole
+
+            append_whole(self._path, text)
+            return
         if self._is_silent:
             return
         try:
@@ -106,21 +116,37 @@ def _place_of(error: Exception) -> str:
 
 
 def _run(options: Options, output: _Output) -> int:
-    if options.action is Action.HELP:
-        from hl_smi.help import help_text
-
-        output.write(help_text())
+    if options.action in (Action.HELP, Action.HELP_FIELDS, Action.COMPLETION):
+        output.write(_own_text(options))
         return 0
     check_supported(options)
+    output.turn_to(options.output_path)
     import hlml
 
     try:
         return _answer(options, output)
     except hlml.DriverNotLoadedError as error:
+        if options.action is Action.VERSION and _show_installed_version(output):
+            return 0
         output.write(f"{_NO_CARDS}\n")
         raise RunError(str(error)) from error
     except hlml.HlmlError as error:
         raise RunError(str(error)) from error
+
+
+def _own_text(options: Options) -> str:
+    """What needs no box."""
+    if options.action is Action.HELP_FIELDS:
+        from hl_smi.help_fields import help_fields_text
+
+        return help_fields_text()
+    if options.action is Action.COMPLETION:
+        from hl_smi.completion import completion_text
+
+        return completion_text(options.shell or "")
+    from hl_smi.help import help_text
+
+    return help_text()
 
 
 def _answer(options: Options, output: _Output) -> int:
@@ -138,6 +164,10 @@ def _answer(options: Options, output: _Output) -> int:
         return 1
     if options.action in (Action.RESET, Action.POWER_LIMIT):
         return _control(options, devices, output)
+    if options.action is Action.EVENTS:
+        return _follow(options, devices, output)
+    if options.action is Action.TOP:
+        return _top(options, box, devices, output)
     return _show(options, box, devices, output)
 
 
@@ -146,6 +176,19 @@ def _show_version(box: BoxInfo, output: _Output) -> int:
 
     output.write(render_version(box.hlml_version))
     return 0
+
+
+def _show_installed_version(output: _Output) -> bool:
+    """The tool has a version also while the driver is unloaded."""
+    import hlml
+
+    version = hlml.installed_version()
+    if version is None:
+        return False
+    from hl_smi.render.version import render_version
+
+    output.write(render_version(version))
+    return True
 
 
 def _introduce(box: BoxInfo, output: _Output) -> None:
@@ -167,30 +210,60 @@ def _timestamp(box_time_ns: int) -> str:
     return time.strftime(_TIMESTAMP, time.localtime(box_time_ns // 1_000_000_000))
 
 
-def _show(options: Options, box: BoxInfo, devices: Sequence[Device], output: _Output) -> int:
+def _clock(box_time_ns: int) -> str:
+    whole_s, rest_ns = divmod(box_time_ns, 1_000_000_000)
+    return time.strftime("%H:%M:%S", time.localtime(whole_s)) + f".{rest_ns // 1_000_000:03d}"
+
+
+def _date_and_clock(box_time_ns: int) -> str:
+    date = time.strftime("%Y-%m-%d", time.localtime(box_time_ns // 1_000_000_000))
+    return f"{date} {_clock(box_time_ns)}"
+
+
+def _moment(options: Options, box: BoxInfo, devices: Sequence[Device]) -> Moment:
     from hl_smi.query.select import matching
 
+    snapshots = tuple(device.snapshot() for device in devices)
+    return Moment(box, matching(snapshots, options.selector), len(snapshots), _timestamp, _clock)
+
+
+def _show(options: Options, box: BoxInfo, devices: Sequence[Device], output: _Output) -> int:
     start_s = time.monotonic()
     iteration = 0
     while True:
-        snapshots = tuple(device.snapshot() for device in devices)
-        moment = Moment(box, matching(snapshots, options.bus_id), len(snapshots), _timestamp)
-        output.write(page(options, moment, is_first=iteration == 0))
-        if options.loop_s is None:
-            return 0
+        output.write(page(options, _moment(options, box, devices), iteration))
         iteration += 1
+        if options.loop_ms is None or iteration == options.count:
+            return 0
         # Counted from the start, so that the time of an iteration does not add up.
-        next_s = iteration * options.loop_s
+        next_s = iteration * options.loop_ms / 1000
         if options.run_time_s and next_s > options.run_time_s:
             return 0
         time.sleep(max(start_s + next_s - time.monotonic(), 0.0))
+
+
+def _follow(options: Options, devices: Sequence[Device], output: _Output) -> int:
+    from hl_smi.follow import Follower, follow
+    from hl_smi.query.select import matching
+
+    cards = matching(tuple(device.snapshot() for device in devices), options.selector)
+    chosen = {card.index for card in cards}
+    follower = Follower(output.write, output.complain, _date_and_clock)
+    follow(options, tuple(device for device in devices if device.index in chosen), cards, follower)
+    return 0
+
+
+def _top(options: Options, box: BoxInfo, devices: Sequence[Device], output: _Output) -> int:
+    from hl_smi.top.run import run_top
+
+    return run_top(options, lambda: _moment(options, box, devices), output.write)
 
 
 def _control(options: Options, devices: Sequence[Device], output: _Output) -> int:
     from hl_smi.query.select import matching
 
     by_index = {device.index: device for device in devices}
-    chosen = matching(tuple(device.snapshot() for device in devices), options.bus_id)
+    chosen = matching(tuple(device.snapshot() for device in devices), options.selector)
     for card in chosen:
         device = by_index[card.index]
         where = f"AIP {card.index} ({card.pci.bus_id})"

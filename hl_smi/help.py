@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from hl_smi.fields import FIELDS
-from hl_smi.switches import SWITCHES, TOPO_SWITCHES, Argument, Switch
+from hl_smi.switches import COMMANDS, EVENTS_SWITCHES, SWITCHES, TOPO_SWITCHES, Argument, Switch
 
 __all__ = ["help_text"]
 
@@ -15,10 +15,13 @@ _PURPOSE_COLUMN = 42
 
 _HEAD = """\
 usage: hl-smi [options]
-       hl-smi -q [-d <type>] [-i <pci addr>]
+       hl-smi -q [-d <type>] [-i <aip>]
        hl-smi -Q <fields> [-f csv[,noheader][,nounits]] [-l [seconds]]
-       hl-smi -n ports|link [-i <pci addr>] [-P <p,p,...>]
-       hl-smi topo [-c] [-N]
+       hl-smi -n ports|link|stats [-i <aip>] [-P <p,p,...>]
+       hl-smi topo [-c] [-N] [-m]
+       hl-smi stream [-i <aip>] [-l [seconds]] [--count <n>]
+       hl-smi top [-i <aip>]
+       hl-smi events [-i <aip>] [--past] [--no-follow]
 
 Shows the AIPs (Gaudi cards) of an emulated server. Without options: the table of all AIPs.
 Long options may be shortened as long as they stay unique; --name=value is --name value.
@@ -33,7 +36,7 @@ environment:
 
 exit status:
   0  done; also when the reader of the output goes away
-  1  no AIPs, driver not loaded, a failing card or file, an option that is not supported yet
+  1  no AIPs, driver not loaded, a failing card or file, an option that is not supported
   2  a word on the command line that does not fit
   A loop ends quietly by SIGINT or SIGTERM, which a shell reports as 130 or 143.
 """
@@ -44,8 +47,10 @@ def help_text() -> str:
     return "\n".join(
         (
             _HEAD,
+            "commands:\n" + "".join(_entry(f"  {name}", purpose) for name, purpose in COMMANDS.items()),
             "options:\n" + _switches(SWITCHES),
             "topo:\n" + _switches(TOPO_SWITCHES),
+            "events:\n" + _switches(EVENTS_SWITCHES),
             "fields of -Q:\n" + _fields(),
             _TAIL,
         )

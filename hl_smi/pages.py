@@ -17,36 +17,38 @@ if TYPE_CHECKING:
 
 __all__ = ["Moment", "check_supported", "page"]
 
-_NOT_YET = {
-    Action.ROW_REPLACEMENT: "--query-row-replacement is not supported yet; -q -d ROW_REPLACEMENT shows the counts",
-    Action.MONITOR: "dmon is not supported yet; -Q with -l repeats a query",
-}
+# The heading of `stream` comes again after so many moments, as a screenful goes by.
+_STREAM_HEADING_EVERY = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What there is to show: the box, the chosen cards, how many are visible, and box time -> text."""
+    """What there is to show: the box, the chosen cards, how many are visible.
+
+    `timestamp` and `clock` make text of box time: the vendor's date, and hours to milliseconds.
+    """
 
     box: BoxInfo
     snapshots: tuple[DeviceSnapshot, ...]
     attached_count: int
     timestamp: Callable[[int], str]
+    clock: Callable[[int], str]
 
 
 def check_supported(options: Options) -> None:
     """Refuse what can not be answered yet, before anything is asked of the box."""
-    if options.action in _NOT_YET:
-        raise NotSupportedYetError(_NOT_YET[options.action])
-    if options.nic_view == "stats":
-        raise NotSupportedYetError("-n stats is not supported yet: the box does not tell port counters; -n link works")
-    if options.is_cpu_affinity_shown:
-        raise NotSupportedYetError("topo -c is not supported yet: the box does not tell CPU lists; topo -N works")
+    if options.action is Action.MONITOR:
+        raise NotSupportedYetError("dmon is not supported: the vendor does not document it; hl-smi stream shows columns")
 
 
-def page(options: Options, moment: Moment, is_first: bool) -> str:
-    """The text of one iteration; `is_first` brings the CSV header, which a loop prints once."""
-    if options.action is Action.CSV:
-        return _csv(options, moment, is_first)
+def page(options: Options, moment: Moment, iteration: int) -> str:
+    """The text of one iteration, counted from 0; the first brings the CSV header, which a loop prints once."""
+    if options.is_json:
+        from hl_smi.json_pages import json_page
+
+        return json_page(options, moment)
+    if options.action in _HEADED_PAGES:
+        return _HEADED_PAGES[options.action](options, moment, iteration)
     return _PAGES[options.action](options, moment)
 
 
@@ -67,14 +69,32 @@ def _report(options: Options, moment: Moment) -> str:
     return render_report(report)
 
 
-def _csv(options: Options, moment: Moment, is_first: bool) -> str:
+def _csv(options: Options, moment: Moment, iteration: int) -> str:
     from hl_smi.fields import Reading
     from hl_smi.query.csv import columns, query_csv
     from hl_smi.render.csv import render_csv
 
     readings = tuple(Reading(moment.box, card, moment.timestamp(card.box_time_ns)) for card in moment.snapshots)
     rows = query_csv(options.fields, readings)
-    return render_csv(columns(options.fields), rows, options.has_header and is_first, options.has_units)
+    return render_csv(columns(options.fields), rows, options.has_header and iteration == 0, options.has_units)
+
+
+def _row_replacement(options: Options, moment: Moment, iteration: int) -> str:
+    from hl_smi.query.rows import query_rows
+    from hl_smi.render.csv import render_csv
+
+    rows = query_rows(options.fields, moment.snapshots)
+    without_units = tuple((name, None) for name in options.fields)
+    return render_csv(without_units, rows, options.has_header and iteration == 0, options.has_units)
+
+
+def _stream(options: Options, moment: Moment, iteration: int) -> str:
+    from hl_smi.query.stream import COLUMNS, query_stream
+    from hl_smi.render.stream import render_stream
+
+    times = tuple(moment.clock(card.box_time_ns) for card in moment.snapshots)
+    has_header = iteration % _STREAM_HEADING_EVERY == 0
+    return render_stream(COLUMNS, times, query_stream(moment.snapshots), has_header)
 
 
 def _firmware(options: Options, moment: Moment) -> str:
@@ -86,18 +106,19 @@ def _firmware(options: Options, moment: Moment) -> str:
 
 def _nic(options: Options, moment: Moment) -> str:
     from hl_smi.query.nic import query_ports
-    from hl_smi.render.nic import render_links, render_ports
+    from hl_smi.render.nic import render_links, render_ports, render_statistics
 
-    is_ports = options.nic_view == "ports"
-    devices = query_ports(moment.snapshots, options.ports, is_external_default=is_ports)
-    render = render_ports if is_ports else render_links
-    return render(devices, has_headings=options.bus_id is None)
+    render = {"ports": render_ports, "link": render_links, "stats": render_statistics}[options.nic_view or "link"]
+    devices = query_ports(moment.snapshots, options.ports, is_external_default=options.nic_view != "link")
+    return render(devices, has_headings=options.selector is None)
 
 
 def _topology(options: Options, moment: Moment) -> str:
-    from hl_smi.query.topology import query_affinity
-    from hl_smi.render.topology import render_affinity
+    from hl_smi.query.topology import query_affinity, query_matrix
+    from hl_smi.render.topology import render_affinity, render_matrix
 
+    if options.is_matrix_shown:
+        return render_matrix(query_matrix(moment.snapshots))
     rows = query_affinity(moment.snapshots)
     return render_affinity(rows, options.is_cpu_affinity_shown, options.is_numa_affinity_shown)
 
@@ -108,4 +129,10 @@ _PAGES: dict[Action, Callable[[Options, Moment], str]] = {
     Action.FIRMWARE: _firmware,
     Action.NIC: _nic,
     Action.TOPOLOGY: _topology,
+}
+
+_HEADED_PAGES: dict[Action, Callable[[Options, Moment, int], str]] = {
+    Action.CSV: _csv,
+    Action.ROW_REPLACEMENT: _row_replacement,
+    Action.STREAM: _stream,
 }

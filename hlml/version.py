@@ -32,5 +32,4 @@ def installed_version() -> str | None:
     ffi.memmove(box, data, size)
     if box.header.kind != lib.GAUDI_FILE_BOX or box.header.major != lib.GAUDI_LAYOUT_MAJOR:
         return None
-    # A text that fills its field has no NUL; whatever follows in the struct must not be read as part of it.
-    return text(bytes(ffi.buffer(box.identity.hlml_version)) + b"\0") or None
+    return text(box.identity.hlml_version) or None

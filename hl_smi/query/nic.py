@@ -1,4 +1,4 @@
-"""Ports of -n ports and -n link. Drawn by `render.nic`."""
+"""Ports of -n ports, -n link and -n stats. Drawn by `render.nic`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hl_smi.errors import RunError
+from hlml.types import PORT_COUNTER_NAMES
 
 TYPE_CHECKING = False  # the name that type checkers know; `typing` itself costs start-up time
 if TYPE_CHECKING:
@@ -16,11 +17,14 @@ __all__ = ["DevicePorts", "PortRow", "query_ports"]
 
 @dataclass(frozen=True, slots=True)
 class PortRow:
-    """One port that has a cable or a trace."""
+    """One port that has a cable or a trace. `counters`: (the driver's name, value), None on a lost card."""
 
     port: int
     is_external: bool
     is_up: bool
+    peer_module: int | None
+    peer_port: int | None
+    counters: tuple[tuple[str, int | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +60,12 @@ def _port_rows(card: DeviceSnapshot, ports: Sequence[int] | None, is_external_de
 
 
 def _row(state: PortState, card: DeviceSnapshot) -> PortRow:
-    return PortRow(state.port, state.is_external, state.is_up and not card.is_lost)
+    values: Sequence[int | None] = [None] * len(state.counters) if card.is_lost else state.counters
+    return PortRow(
+        port=state.port,
+        is_external=state.is_external,
+        is_up=state.is_up and not card.is_lost,
+        peer_module=state.peer_module,
+        peer_port=state.peer_port,
+        counters=tuple(zip(PORT_COUNTER_NAMES, values, strict=False)),
+    )
