@@ -27,6 +27,7 @@
 #define GAUDI_PROCESS_MAX 4
 #define GAUDI_EVENT_MAX 128
 #define GAUDI_FAULT_MAX 32
+#define GAUDI_MAC_MAX 48
 #define GAUDI_CPU_WORDS 16
 
 /* Engine classes, the index of every per-engine array. */

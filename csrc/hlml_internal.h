@@ -9,9 +9,16 @@
 
 #define HLML_EXPORT __attribute__((visibility("default")))
 
-/* The attached box, or NULL while the library is not initialised. The pointer stays usable for the rest of the call
- * even if another thread shuts the library down meanwhile: boxes are kept for long after (hlml_library.c). */
-gaudi_box *hlml_box(void);
+/* Ends a call when the variable leaves its scope, whichever way the function returns. */
+#define HLML_SCOPED __attribute__((cleanup(hlml_leave)))
+
+/* One call inside the library: a box is closed only when nobody is inside it. Lives on the stack of the caller, starts as
+ * zeroes; box and card are usable until hlml_leave, even if another thread shuts the library down meanwhile. */
+typedef struct hlml_call {
+    gaudi_box *box;
+    gaudi_card *card;
+    uint32_t *inside; /* where this call is counted; NULL: nowhere */
+} hlml_call;
 
 /* 106, 112, 118 or 119. */
 unsigned int hlml_abi_level(void);
@@ -19,20 +26,38 @@ unsigned int hlml_abi_level(void);
 /* The handle of a card of the attached box. */
 hlml_device_t hlml_handle_of(size_t index);
 
-/* The card of a handle. `is_valid`: whether the other arguments are; the checks keep their order. */
-hlml_return_t hlml_enter(hlml_device_t device, bool is_valid, gaudi_card **card);
+/* Enter the box, dead or alive: UNINITIALIZED, then INVALID_ARGUMENT unless `is_valid`: whether the arguments are. */
+hlml_return_t hlml_enter_box(hlml_call *call, bool is_valid);
+
+/* Enter the card of a handle: as hlml_enter_box, a foreign handle is INVALID_ARGUMENT too; then DRIVER_NOT_LOADED and
+ * AIP_IS_LOST. */
+hlml_return_t hlml_enter(hlml_call *call, hlml_device_t device, bool is_valid);
 
 /* hlml_enter and one read of everything that moves. */
-hlml_return_t hlml_read(hlml_device_t device, bool is_valid, gaudi_card **card, gaudi_reading *reading);
+hlml_return_t hlml_read(hlml_call *call, hlml_device_t device, bool is_valid, gaudi_reading *reading);
 
-/* Copy a text under the rules of text buffers. */
-hlml_return_t hlml_copy_text(const char *text, char *out, unsigned int length);
+static inline void hlml_leave(hlml_call *call)
+{
+    if (call->inside)
+        __atomic_sub_fetch(call->inside, 1, __ATOMIC_RELEASE);
+}
+
+/* Copy a text under the rules of text buffers. It ends at its NUL or after `most` bytes: what lies in shared memory may
+ * change at any time. */
+hlml_return_t hlml_copy_text(const char *text, size_t most, char *out, unsigned int length);
 
 /* HLML's code for a negative errno of the card state. */
 hlml_return_t hlml_code_of(int rc);
 
 /* NOT_SUPPORTED if the card lacks the feature. */
 hlml_return_t hlml_need(const gaudi_card *card, enum gaudi_feature feature);
+
+/* hlml_events.c: another box was attached; the sets record its events from now on. */
+void hlml_events_follow(gaudi_box *box);
+
+/* hlml_events.c: keep all sets still while the process forks. */
+void hlml_events_lock(void);
+void hlml_events_unlock(void);
 
 /* A double as a whole number within its type: what a corrupt file holds must not overflow a conversion. */
 static inline unsigned int hlml_to_uint(double value)

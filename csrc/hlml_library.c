@@ -1,8 +1,8 @@
 /* Init, shutdown, handles, versions.
  *
- * A box that was attached stays mapped after shutdown: the next init takes it again if it is still alive and meant, and
- * a getter of another thread that is inside a call never loses its mapping. Boxes that were replaced meanwhile wait in a
- * grave of fixed size before they are unmapped. */
+ * A box stays attached after shutdown: the next init takes it again if it is still alive and meant. Every call counts
+ * itself in and out of the attachment that it uses, and an attachment is closed only when it is no longer the active one
+ * and nobody is inside; so a getter of another thread never loses its mapping. */
 #include "hlml_internal.h"
 
 #include <errno.h>
@@ -11,26 +11,45 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <time.h>
 
-enum { GRAVE_SIZE = 16 };
+enum { ATTACHMENT_COUNT = 16, STRIPE_COUNT = 16, STRIPE_BITS = 4, CLOSE_WAIT_MS = 3000 };
+
+/* How many calls are inside, in several cells, so that threads seldom share a cache line. */
+typedef struct stripe {
+    uint32_t inside;
+    uint32_t padding[15];
+} stripe;
+
+/* Made by init, closed by a later one. The place itself is never freed: who comes late only finds it inactive. */
+typedef struct attachment {
+    gaudi_box *box; /* NULL: the place is free */
+    stripe stripes[STRIPE_COUNT];
+} attachment;
 
 static struct {
     pthread_mutex_t mutex; /* guards everything but the two words that getters load */
-    gaudi_box *active;     /* atomic: what getters use; NULL while not initialised */
+    attachment *active;    /* atomic: what getters use; NULL while not initialised */
     unsigned int level;    /* atomic */
-    gaudi_box *kept;       /* the box of the last init */
-    gaudi_box *grave[GRAVE_SIZE];
-    size_t grave_next;
+    attachment *kept;      /* that of the last init, or NULL */
+    attachment attachments[ATTACHMENT_COUNT];
 } library = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 /* Handles are addresses inside this array: real addresses (Go's runtime checks that), one a card, for ever. */
 static struct {
     char anchor[64];
 } handles[GAUDI_CARD_MAX];
 
-gaudi_box *hlml_box(void)
+static attachment *load_active(void)
 {
-    return __atomic_load_n(&library.active, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&library.active, __ATOMIC_SEQ_CST);
+}
+
+static void store_active(attachment *active)
+{
+    __atomic_store_n(&library.active, active, __ATOMIC_SEQ_CST);
 }
 
 unsigned int hlml_abi_level(void)
@@ -41,6 +60,35 @@ unsigned int hlml_abi_level(void)
 hlml_device_t hlml_handle_of(size_t index)
 {
     return &handles[index];
+}
+
+/* Count the caller in. Either it sees after counting that the attachment is no longer active and goes out again, or who
+ * deactivated it sees the count: both sides store first and then load, sequentially consistent. */
+static bool come_in(hlml_call *call)
+{
+    uint64_t mixed = (uint64_t)(uintptr_t)pthread_self() * UINT64_C(0x9E3779B97F4A7C15); /* threads lie far apart */
+    size_t number = (size_t)(mixed >> (64 - STRIPE_BITS));
+    attachment *seen = load_active();
+    while (seen) {
+        uint32_t *inside = &seen->stripes[number].inside;
+        __atomic_add_fetch(inside, 1, __ATOMIC_SEQ_CST);
+        attachment *now = load_active();
+        if (now == seen) {
+            call->box = seen->box;
+            call->inside = inside;
+            return true;
+        }
+        __atomic_sub_fetch(inside, 1, __ATOMIC_RELEASE);
+        seen = now;
+    }
+    return false;
+}
+
+hlml_return_t hlml_enter_box(hlml_call *call, bool is_valid)
+{
+    if (!come_in(call))
+        return HLML_ERROR_UNINITIALIZED;
+    return is_valid ? HLML_SUCCESS : HLML_ERROR_INVALID_ARGUMENT;
 }
 
 hlml_return_t hlml_code_of(int rc)
@@ -58,26 +106,22 @@ hlml_return_t hlml_code_of(int rc)
     }
 }
 
-hlml_return_t hlml_enter(hlml_device_t device, bool is_valid, gaudi_card **card)
+hlml_return_t hlml_enter(hlml_call *call, hlml_device_t device, bool is_valid)
 {
-    gaudi_box *box = hlml_box();
-    if (!box)
+    if (!come_in(call))
         return HLML_ERROR_UNINITIALIZED;
     uintptr_t offset = (uintptr_t)device - (uintptr_t)handles; /* wraps around for a foreign address below */
-    gaudi_card *found = offset % sizeof handles[0] == 0 ? gaudi_box_card(box, offset / sizeof handles[0]) : NULL;
-    if (!found || !is_valid)
+    if (offset % sizeof handles[0] == 0)
+        call->card = gaudi_box_card(call->box, offset / sizeof handles[0]);
+    if (!call->card || !is_valid)
         return HLML_ERROR_INVALID_ARGUMENT;
-    int rc = gaudi_card_present(found);
-    if (rc != 0)
-        return hlml_code_of(rc);
-    *card = found;
-    return HLML_SUCCESS;
+    return hlml_code_of(gaudi_card_present(call->card));
 }
 
-hlml_return_t hlml_read(hlml_device_t device, bool is_valid, gaudi_card **card, gaudi_reading *reading)
+hlml_return_t hlml_read(hlml_call *call, hlml_device_t device, bool is_valid, gaudi_reading *reading)
 {
-    hlml_return_t code = hlml_enter(device, is_valid, card);
-    return code != HLML_SUCCESS ? code : hlml_code_of(gaudi_card_read(*card, reading));
+    hlml_return_t code = hlml_enter(call, device, is_valid);
+    return code != HLML_SUCCESS ? code : hlml_code_of(gaudi_card_read(call->card, reading));
 }
 
 hlml_return_t hlml_need(const gaudi_card *card, enum gaudi_feature feature)
@@ -85,14 +129,15 @@ hlml_return_t hlml_need(const gaudi_card *card, enum gaudi_feature feature)
     return gaudi_card_identity(card)->lacks >> feature & 1 ? HLML_ERROR_NOT_SUPPORTED : HLML_SUCCESS;
 }
 
-hlml_return_t hlml_copy_text(const char *text, char *out, unsigned int length)
+hlml_return_t hlml_copy_text(const char *text, size_t most, char *out, unsigned int length)
 {
-    size_t size = strlen(text) + 1;
     if (!out || length == 0)
         return HLML_ERROR_INVALID_ARGUMENT;
-    if (size > length)
+    size_t size = strnlen(text, most);
+    if (size >= length)
         return HLML_ERROR_INSUFFICIENT_SIZE;
     memcpy(out, text, size);
+    out[size] = '\0';
     return HLML_SUCCESS;
 }
 
@@ -121,49 +166,125 @@ static void explain(const char *text)
         fprintf(stderr, "hlml: %s\n", text);
 }
 
-/* Is the box of the last init still the one that the environment means? */
+/* Is the box of the last init still the one that the environment means? A box that is private to the process, for want of
+ * a place, is as long as no other one has turned up. */
 static bool is_still_meant(const gaudi_box *box)
 {
     gaudi_place place;
-    if (!box || gaudi_box_alive(box) != 0 || gaudi_place_find(&place, NULL) != 0)
+    if (gaudi_box_alive(box) != 0 || gaudi_place_find(&place, NULL) != 0)
         return false;
-    return place.exists && strcmp(place.path, gaudi_box_path(box)) == 0;
+    const char *path = gaudi_box_path(box);
+    if (path[0] == '\0')
+        return place.is_implicit && !place.exists;
+    return place.exists && strcmp(place.path, path) == 0;
 }
 
-static void bury(gaudi_box *box)
+static bool is_empty(const attachment *a)
 {
-    gaudi_box **place = &library.grave[library.grave_next++ % GRAVE_SIZE];
-    gaudi_box_close(*place);
-    *place = box;
+    uint32_t inside = 0;
+    for (size_t i = 0; i < STRIPE_COUNT; i++)
+        inside |= __atomic_load_n(&a->stripes[i].inside, __ATOMIC_SEQ_CST);
+    return inside == 0;
+}
+
+/* Close what is neither kept nor in use. Returns a free place, or NULL. The mutex is held. */
+static attachment *sweep(void)
+{
+    attachment *place = NULL;
+    for (size_t i = 0; i < ATTACHMENT_COUNT; i++) {
+        attachment *a = &library.attachments[i];
+        if (a->box && a != library.kept && is_empty(a)) {
+            gaudi_box_close(a->box);
+            a->box = NULL;
+        }
+        if (!a->box)
+            place = a;
+    }
+    return place;
+}
+
+/* A getter is out within microseconds, who waits for events within a second. */
+static attachment *free_place(void)
+{
+    const struct timespec nap = {.tv_nsec = 1000000};
+    attachment *place = sweep();
+    for (int waited_ms = 0; !place && waited_ms < CLOSE_WAIT_MS; waited_ms++) {
+        nanosleep(&nap, NULL);
+        place = sweep();
+    }
+    return place;
+}
+
+/* Open the box that the environment means as the kept one. */
+static hlml_return_t open_box(void)
+{
+    gaudi_error error = {.text = ""};
+    gaudi_box *box = NULL;
+    attachment *place = free_place();
+    if (!place)
+        return HLML_ERROR_MEMORY;
+    int rc = gaudi_box_open(&box, false, &error);
+    if (rc != 0) {
+        explain(error.text);
+        return rc == -ENODEV ? HLML_ERROR_DRIVER_NOT_LOADED : HLML_ERROR_UNKNOWN;
+    }
+    place->box = box;
+    library.kept = place;
+    hlml_events_follow(box);
+    sweep();
+    return HLML_SUCCESS;
 }
 
 static hlml_return_t attach(void)
 {
-    gaudi_error error = {.text = ""};
-    if (!is_still_meant(library.kept)) {
-        gaudi_box *box = NULL;
-        int rc = gaudi_box_open(&box, false, &error);
-        if (rc != 0) {
-            explain(error.text);
-            return rc == -ENODEV ? HLML_ERROR_DRIVER_NOT_LOADED : HLML_ERROR_UNKNOWN;
-        }
-        bury(library.kept);
-        library.kept = box;
-    }
-    unsigned int level = level_of(library.kept);
+    hlml_return_t code = HLML_SUCCESS;
+    if (!library.kept || !is_still_meant(library.kept->box))
+        code = open_box();
+    if (code != HLML_SUCCESS)
+        return code;
+    unsigned int level = level_of(library.kept->box);
     if (level == 0) {
-        explain("HLML_ABI is none of 1.6, 1.12, 1.18, 1.19");
+        explain("the ABI level, by HLML_ABI or else by the box, is none of 1.6, 1.12, 1.18, 1.19");
         return HLML_ERROR_UNKNOWN;
     }
     __atomic_store_n(&library.level, level, __ATOMIC_RELAXED);
-    __atomic_store_n(&library.active, library.kept, __ATOMIC_RELEASE);
+    store_active(library.kept);
     return HLML_SUCCESS;
+}
+
+/* A fork waits for init, shutdown and the event sets, so that the child finds no lock taken by a thread that it does not
+ * have; nor are those threads inside anything in the child. */
+static void before_fork(void)
+{
+    pthread_mutex_lock(&library.mutex);
+    hlml_events_lock();
+}
+
+static void after_fork_in_parent(void)
+{
+    hlml_events_unlock();
+    pthread_mutex_unlock(&library.mutex);
+}
+
+static void after_fork_in_child(void)
+{
+    for (size_t i = 0; i < ATTACHMENT_COUNT; i++) {
+        for (size_t k = 0; k < STRIPE_COUNT; k++)
+            __atomic_store_n(&library.attachments[i].stripes[k].inside, 0, __ATOMIC_RELAXED);
+    }
+    after_fork_in_parent();
+}
+
+static void watch_forks(void)
+{
+    (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child); /* fails for want of memory only */
 }
 
 HLML_EXPORT hlml_return_t hlml_init(void)
 {
+    pthread_once(&fork_once, watch_forks);
     pthread_mutex_lock(&library.mutex);
-    hlml_return_t code = hlml_box() ? HLML_ERROR_ALREADY_INITIALIZED : attach();
+    hlml_return_t code = load_active() ? HLML_ERROR_ALREADY_INITIALIZED : attach();
     pthread_mutex_unlock(&library.mutex);
     return code;
 }
@@ -177,34 +298,34 @@ HLML_EXPORT hlml_return_t hlml_init_with_flags(unsigned int flags)
 HLML_EXPORT hlml_return_t hlml_shutdown(void)
 {
     pthread_mutex_lock(&library.mutex);
-    hlml_return_t code = hlml_box() ? HLML_SUCCESS : HLML_ERROR_UNINITIALIZED;
-    __atomic_store_n(&library.active, NULL, __ATOMIC_RELEASE);
+    hlml_return_t code = load_active() ? HLML_SUCCESS : HLML_ERROR_UNINITIALIZED;
+    store_active(NULL);
     pthread_mutex_unlock(&library.mutex);
     return code;
 }
 
 HLML_EXPORT hlml_return_t hlml_device_get_count(unsigned int *device_count)
 {
-    gaudi_box *box = hlml_box();
-    if (!box)
-        return HLML_ERROR_UNINITIALIZED;
-    if (!device_count)
-        return HLML_ERROR_INVALID_ARGUMENT;
-    int rc = gaudi_box_alive(box);
-    if (rc == 0)
-        *device_count = (unsigned int)gaudi_box_card_count(box);
-    return hlml_code_of(rc);
+    HLML_SCOPED hlml_call call = {0};
+    hlml_return_t code = hlml_enter_box(&call, device_count != NULL);
+    if (code == HLML_SUCCESS)
+        code = hlml_code_of(gaudi_box_alive(call.box));
+    if (code == HLML_SUCCESS)
+        *device_count = (unsigned int)gaudi_box_card_count(call.box);
+    return code;
 }
 
 HLML_EXPORT hlml_return_t hlml_device_get_handle_by_index(unsigned int index, hlml_device_t *device)
 {
-    gaudi_box *box = hlml_box();
-    if (!box)
-        return HLML_ERROR_UNINITIALIZED;
-    if (!device || index >= gaudi_box_card_count(box))
-        return HLML_ERROR_INVALID_ARGUMENT;
-    *device = hlml_handle_of(index);
-    return HLML_SUCCESS;
+    HLML_SCOPED hlml_call call = {0};
+    hlml_return_t code = hlml_enter_box(&call, device != NULL);
+    if (code == HLML_SUCCESS && index >= gaudi_box_card_count(call.box))
+        code = HLML_ERROR_INVALID_ARGUMENT;
+    if (code == HLML_SUCCESS)
+        code = hlml_code_of(gaudi_box_alive(call.box));
+    if (code == HLML_SUCCESS)
+        *device = hlml_handle_of(index);
+    return code;
 }
 
 /* "[domain:]bus:device.function" in hex. Old clients write the domain with three digits, so numbers are compared. */
@@ -223,16 +344,18 @@ static bool parse_bus_id(const char *text, unsigned int *domain, unsigned int *b
 
 HLML_EXPORT hlml_return_t hlml_device_get_handle_by_pci_bus_id(const char *pci_addr, hlml_device_t *device)
 {
+    HLML_SCOPED hlml_call call = {0};
     unsigned int domain = 0;
     unsigned int bus_number = 0;
     unsigned int slot = 0;
-    gaudi_box *box = hlml_box();
-    if (!box)
-        return HLML_ERROR_UNINITIALIZED;
-    if (!pci_addr || !device || !parse_bus_id(pci_addr, &domain, &bus_number, &slot))
-        return HLML_ERROR_INVALID_ARGUMENT;
-    for (size_t i = 0; i < gaudi_box_card_count(box); i++) {
-        const gaudi_identity *identity = gaudi_card_identity(gaudi_box_card(box, i));
+    bool is_valid = pci_addr && device && parse_bus_id(pci_addr, &domain, &bus_number, &slot);
+    hlml_return_t code = hlml_enter_box(&call, is_valid);
+    if (code == HLML_SUCCESS)
+        code = hlml_code_of(gaudi_box_alive(call.box));
+    if (code != HLML_SUCCESS)
+        return code;
+    for (size_t i = 0; i < gaudi_box_card_count(call.box); i++) {
+        const gaudi_identity *identity = gaudi_card_identity(gaudi_box_card(call.box, i));
         if (identity->pci_domain == domain && identity->pci_bus == bus_number && identity->pci_device == slot) {
             *device = hlml_handle_of(i);
             return HLML_SUCCESS;
@@ -243,13 +366,15 @@ HLML_EXPORT hlml_return_t hlml_device_get_handle_by_pci_bus_id(const char *pci_a
 
 HLML_EXPORT hlml_return_t hlml_device_get_handle_by_UUID(const char *uuid, hlml_device_t *device)
 {
-    gaudi_box *box = hlml_box();
-    if (!box)
-        return HLML_ERROR_UNINITIALIZED;
-    if (!uuid || !device)
-        return HLML_ERROR_INVALID_ARGUMENT;
-    for (size_t i = 0; i < gaudi_box_card_count(box); i++) {
-        if (strcmp(gaudi_card_identity(gaudi_box_card(box, i))->uuid, uuid) == 0) {
+    HLML_SCOPED hlml_call call = {0};
+    hlml_return_t code = hlml_enter_box(&call, uuid && device);
+    if (code == HLML_SUCCESS)
+        code = hlml_code_of(gaudi_box_alive(call.box));
+    if (code != HLML_SUCCESS)
+        return code;
+    for (size_t i = 0; i < gaudi_box_card_count(call.box); i++) {
+        const gaudi_identity *identity = gaudi_card_identity(gaudi_box_card(call.box, i));
+        if (strncmp(identity->uuid, uuid, sizeof identity->uuid) == 0) {
             *device = hlml_handle_of(i);
             return HLML_SUCCESS;
         }
@@ -257,24 +382,30 @@ HLML_EXPORT hlml_return_t hlml_device_get_handle_by_UUID(const char *uuid, hlml_
     return HLML_ERROR_NOT_FOUND;
 }
 
+/* One text of the identity of the box, at an offset of its struct. */
+static hlml_return_t box_text(size_t offset, bool needs_driver, char *out, unsigned int length)
+{
+    HLML_SCOPED hlml_call call = {0};
+    hlml_return_t code = hlml_enter_box(&call, out && length > 0);
+    if (code == HLML_SUCCESS && needs_driver)
+        code = hlml_code_of(gaudi_box_alive(call.box));
+    if (code != HLML_SUCCESS)
+        return code;
+    const char *identity = (const char *)gaudi_box_identity_of(call.box);
+    return hlml_copy_text(identity + offset, sizeof(gaudi_box_identity) - offset, out, length);
+}
+
 HLML_EXPORT hlml_return_t hlml_get_hlml_version(char *version, unsigned int length)
 {
-    gaudi_box *box = hlml_box();
-    return box ? hlml_copy_text(gaudi_box_identity_of(box)->hlml_version, version, length) : HLML_ERROR_UNINITIALIZED;
+    return box_text(offsetof(gaudi_box_identity, hlml_version), false, version, length);
 }
 
 HLML_EXPORT hlml_return_t hlml_get_driver_version(char *driver_version, unsigned int length)
 {
-    gaudi_box *box = hlml_box();
-    if (!box)
-        return HLML_ERROR_UNINITIALIZED;
-    return hlml_copy_text(gaudi_box_identity_of(box)->driver_version, driver_version, length);
+    return box_text(offsetof(gaudi_box_identity, driver_version), true, driver_version, length);
 }
 
 HLML_EXPORT hlml_return_t hlml_get_nic_driver_version(char *driver_version, unsigned int length)
 {
-    gaudi_box *box = hlml_box();
-    if (!box)
-        return HLML_ERROR_UNINITIALIZED;
-    return hlml_copy_text(gaudi_box_identity_of(box)->nic_driver_version, driver_version, length);
+    return box_text(offsetof(gaudi_box_identity, nic_driver_version), true, driver_version, length);
 }

@@ -31,6 +31,32 @@ static bool ends(const char *text, size_t size)
     return memchr(text, '\0', size) != NULL;
 }
 
+/* False for NaN, infinities and everything that no quantity of a card can be, so that sums and products stay finite. */
+static bool is_sane(double value)
+{
+    return fabs(value) < 1e9;
+}
+
+static bool sensors_are_sound(const gaudi_identity *i)
+{
+    for (uint32_t k = 0; k < i->sensor_count; k++) {
+        const gaudi_sensor *s = &i->sensor[k];
+        if (!ends(s->name, sizeof s->name) || s->group > GAUDI_SENSOR_VRM || !is_sane(s->critical_c) ||
+            !is_sane(s->offset_c) || !is_sane(s->gain))
+            return false;
+    }
+    return true;
+}
+
+static bool ports_are_sound(const gaudi_identity *i)
+{
+    for (uint32_t k = 0; k < i->port_count; k++) {
+        if (i->port[k].peer_card < -2 || i->port[k].peer_card >= GAUDI_CARD_MAX)
+            return false;
+    }
+    return i->mac_count <= GAUDI_MAC_MAX && i->mac_base <= (UINT64_C(1) << 48) - GAUDI_MAC_MAX;
+}
+
 static bool identity_is_sound(const gaudi_identity *i)
 {
     return i->sensor_count <= GAUDI_SENSOR_MAX && i->port_count <= GAUDI_PORT_MAX &&
@@ -39,14 +65,16 @@ static bool identity_is_sound(const gaudi_identity *i)
            ends(i->model, sizeof i->model) && ends(i->pcb_version, sizeof i->pcb_version) &&
            ends(i->pcb_assembly_version, sizeof i->pcb_assembly_version) && ends(i->bus_id, sizeof i->bus_id) &&
            ends(i->cpld, sizeof i->cpld) && ends(i->fw_fit, sizeof i->fw_fit) && ends(i->fw_spi, sizeof i->fw_spi) &&
-           ends(i->fw_uboot, sizeof i->fw_uboot) && ends(i->fw_os, sizeof i->fw_os);
+           ends(i->fw_uboot, sizeof i->fw_uboot) && ends(i->fw_os, sizeof i->fw_os) && sensors_are_sound(i) &&
+           ports_are_sound(i);
 }
 
 static bool physics_is_sound(const gaudi_physics *p)
 {
     return p->tau_power_s > 0.0 && p->tau_die_s > 0.0 && p->tau_hbm_s > 0.0 && p->tau_board_s > 0.0 &&
            p->control_period_ns > 0 && p->lease_ns > 0 && p->clock_grain > 0.0 && p->clock_step > 0.0 &&
-           isfinite(p->ambient_c) && p->airflow > 0.0 && isfinite(p->idle_w);
+           is_sane(p->ambient_c) && p->airflow > 0.0 && is_sane(p->idle_w) && is_sane(p->rail12_idle_w) &&
+           is_sane(p->rail12_share) && is_sane(p->rail12_limit_w) && is_sane(p->utilization_dc_w);
 }
 
 static bool box_identity_is_sound(const gaudi_box_identity *b)

@@ -37,12 +37,18 @@ static int read_core(const gaudi_card *card, gaudi_core *core, gaudi_segment *se
     return -EAGAIN;
 }
 
+/* False for NaN, infinities and everything that no quantity of a card can be, so that what follows stays finite. */
+static bool is_sane(double value)
+{
+    return fabs(value) < 1e9;
+}
+
 static bool is_plausible(const gaudi_segment *s)
 {
-    return isfinite(s->die_c) && isfinite(s->die_a) && isfinite(s->power_c) && isfinite(s->power_a) &&
-           isfinite(s->filtered_c) && isfinite(s->filtered_a) && isfinite(s->filtered_b) && isfinite(s->hbm_c) &&
-           isfinite(s->hbm_a) && isfinite(s->hbm_b) && isfinite(s->board_c) && isfinite(s->board_a) &&
-           isfinite(s->board_b) && isfinite(s->energy_j) && s->inv_tau_die > 0.0 && s->clock_ratio >= 0.0 &&
+    return is_sane(s->die_c) && is_sane(s->die_a) && is_sane(s->power_c) && is_sane(s->power_a) &&
+           is_sane(s->filtered_c) && is_sane(s->filtered_a) && is_sane(s->filtered_b) && is_sane(s->hbm_c) &&
+           is_sane(s->hbm_a) && is_sane(s->hbm_b) && is_sane(s->board_c) && is_sane(s->board_a) &&
+           is_sane(s->board_b) && is_sane(s->energy_j * 1e-6) && s->inv_tau_die > 0.0 && s->clock_ratio >= 0.0 &&
            s->clock_ratio <= 1.0;
 }
 
