@@ -3,7 +3,7 @@
 
 HLML_EXPORT hlml_return_t hlml_device_err_inject(hlml_device_t device, hlml_err_inject_t err_type)
 {
-    gaudi_card *card = NULL;
-    hlml_return_t code = hlml_enter(device, err_type < HLML_ERR_INJECT_COUNT, &card);
+    HLML_SCOPED hlml_call call = {0};
+    hlml_return_t code = hlml_enter(&call, device, err_type < HLML_ERR_INJECT_COUNT);
     return code != HLML_SUCCESS ? code : HLML_ERROR_NOT_SUPPORTED;
 }

@@ -1,24 +1,53 @@
-/* What never changes of a card, and its status in words. */
+/* What never changes of a box and a card, and the status of a card in words. */
 #include "hlml_internal.h"
 
 #include <string.h>
 
-/* One text of the identity, at an offset of its struct. */
-static hlml_return_t identity_text(hlml_device_t device, size_t offset, char *out, unsigned int length)
+/* One text of the identity of the box, at an offset of its struct. */
+static hlml_return_t box_text(size_t offset, bool needs_driver, char *out, unsigned int length)
 {
-    gaudi_card *card = NULL;
-    hlml_return_t code = hlml_enter(device, out && length > 0, &card);
+    HLML_SCOPED hlml_call call = {0};
+    hlml_return_t code = hlml_enter_box(&call, out && length > 0);
+    if (code == HLML_SUCCESS && needs_driver)
+        code = hlml_code_of(gaudi_box_alive(call.box));
     if (code != HLML_SUCCESS)
         return code;
-    return hlml_copy_text((const char *)gaudi_card_identity(card) + offset, out, length);
+    const char *identity = (const char *)gaudi_box_identity_of(call.box);
+    return hlml_copy_text(identity + offset, sizeof(gaudi_box_identity) - offset, out, length);
+}
+
+HLML_EXPORT hlml_return_t hlml_get_hlml_version(char *version, unsigned int length)
+{
+    return box_text(offsetof(gaudi_box_identity, hlml_version), false, version, length);
+}
+
+HLML_EXPORT hlml_return_t hlml_get_driver_version(char *driver_version, unsigned int length)
+{
+    return box_text(offsetof(gaudi_box_identity, driver_version), true, driver_version, length);
+}
+
+HLML_EXPORT hlml_return_t hlml_get_nic_driver_version(char *driver_version, unsigned int length)
+{
+    return box_text(offsetof(gaudi_box_identity, nic_driver_version), true, driver_version, length);
+}
+
+/* One text of the identity of a card, at an offset of its struct. */
+static hlml_return_t identity_text(hlml_device_t device, size_t offset, char *out, unsigned int length)
+{
+    HLML_SCOPED hlml_call call = {0};
+    hlml_return_t code = hlml_enter(&call, device, out && length > 0);
+    if (code != HLML_SUCCESS)
+        return code;
+    const char *identity = (const char *)gaudi_card_identity(call.card);
+    return hlml_copy_text(identity + offset, sizeof(gaudi_identity) - offset, out, length);
 }
 
 static hlml_return_t identity_number(hlml_device_t device, size_t offset, unsigned int *out)
 {
-    gaudi_card *card = NULL;
-    hlml_return_t code = hlml_enter(device, out != NULL, &card);
+    HLML_SCOPED hlml_call call = {0};
+    hlml_return_t code = hlml_enter(&call, device, out != NULL);
     if (code == HLML_SUCCESS)
-        memcpy(out, (const char *)gaudi_card_identity(card) + offset, sizeof *out);
+        memcpy(out, (const char *)gaudi_card_identity(call.card) + offset, sizeof *out);
     return code;
 }
 
@@ -89,22 +118,24 @@ HLML_EXPORT hlml_return_t hlml_device_get_board_id(hlml_device_t device, unsigne
 
 HLML_EXPORT hlml_return_t hlml_device_get_hl_revision(hlml_device_t device, int *hl_revision)
 {
-    gaudi_card *card = NULL;
-    hlml_return_t code = hlml_enter(device, hl_revision != NULL, &card);
+    HLML_SCOPED hlml_call call = {0};
+    hlml_return_t code = hlml_enter(&call, device, hl_revision != NULL);
     if (code == HLML_SUCCESS)
-        *hl_revision = gaudi_card_identity(card)->hl_revision;
+        *hl_revision = gaudi_card_identity(call.card)->hl_revision;
     return code;
 }
 
 HLML_EXPORT hlml_return_t hlml_device_get_pcb_info(hlml_device_t device, hlml_pcb_info_t *pcb)
 {
-    gaudi_card *card = NULL;
-    hlml_return_t code = hlml_enter(device, pcb != NULL, &card);
+    HLML_SCOPED hlml_call call = {0};
+    hlml_return_t code = hlml_enter(&call, device, pcb != NULL);
     if (code != HLML_SUCCESS)
         return code;
-    const gaudi_identity *identity = gaudi_card_identity(card);
+    const gaudi_identity *identity = gaudi_card_identity(call.card);
     memcpy(pcb->pcb_ver, identity->pcb_version, sizeof pcb->pcb_ver);
     memcpy(pcb->pcb_assembly_ver, identity->pcb_assembly_version, sizeof pcb->pcb_assembly_ver);
+    pcb->pcb_ver[sizeof pcb->pcb_ver - 1] = '\0';
+    pcb->pcb_assembly_ver[sizeof pcb->pcb_assembly_ver - 1] = '\0';
     return HLML_SUCCESS;
 }
 
@@ -113,11 +144,11 @@ HLML_EXPORT hlml_return_t hlml_device_get_oper_status(hlml_device_t device, char
     /* The texts of sysfs `status`, in the order of enum gaudi_status. */
     static const char *const TEXTS[] = {"Operational",        "In reset", "Disabled", "Needs reset",
                                         "In device creation", "In reset after device release"};
-    gaudi_card *card = NULL;
+    HLML_SCOPED hlml_call call = {0};
     uint32_t now = 0;
     uint32_t is_lost = 0;
-    hlml_return_t code = hlml_enter(device, status && length > 0, &card);
+    hlml_return_t code = hlml_enter(&call, device, status && length > 0);
     if (code == HLML_SUCCESS)
-        code = hlml_code_of(gaudi_card_read_status(card, &now, &is_lost));
-    return code != HLML_SUCCESS ? code : hlml_copy_text(TEXTS[now], status, length);
+        code = hlml_code_of(gaudi_card_read_status(call.card, &now, &is_lost));
+    return code != HLML_SUCCESS ? code : hlml_copy_text(TEXTS[now], strlen(TEXTS[now]), status, length);
 }

@@ -1,4 +1,4 @@
-/* Init, shutdown, handles, versions.
+/* Init, shutdown, handles.
  *
  * A box stays attached after shutdown: the next init takes it again if it is still alive and meant. Every call counts
  * itself in and out of the attachment that it uses, and an attachment is closed only when it is no longer the active one
@@ -380,32 +380,4 @@ HLML_EXPORT hlml_return_t hlml_device_get_handle_by_UUID(const char *uuid, hlml_
         }
     }
     return HLML_ERROR_NOT_FOUND;
-}
-
-/* One text of the identity of the box, at an offset of its struct. */
-static hlml_return_t box_text(size_t offset, bool needs_driver, char *out, unsigned int length)
-{
-    HLML_SCOPED hlml_call call = {0};
-    hlml_return_t code = hlml_enter_box(&call, out && length > 0);
-    if (code == HLML_SUCCESS && needs_driver)
-        code = hlml_code_of(gaudi_box_alive(call.box));
-    if (code != HLML_SUCCESS)
-        return code;
-    const char *identity = (const char *)gaudi_box_identity_of(call.box);
-    return hlml_copy_text(identity + offset, sizeof(gaudi_box_identity) - offset, out, length);
-}
-
-HLML_EXPORT hlml_return_t hlml_get_hlml_version(char *version, unsigned int length)
-{
-    return box_text(offsetof(gaudi_box_identity, hlml_version), false, version, length);
-}
-
-HLML_EXPORT hlml_return_t hlml_get_driver_version(char *driver_version, unsigned int length)
-{
-    return box_text(offsetof(gaudi_box_identity, driver_version), true, driver_version, length);
-}
-
-HLML_EXPORT hlml_return_t hlml_get_nic_driver_version(char *driver_version, unsigned int length)
-{
-    return box_text(offsetof(gaudi_box_identity, nic_driver_version), true, driver_version, length);
 }

@@ -3,14 +3,14 @@
 
 HLML_EXPORT hlml_return_t hlml_device_get_memory_info(hlml_device_t device, hlml_memory_t *memory)
 {
-    gaudi_card *card = NULL;
+    HLML_SCOPED hlml_call call = {0};
     uint64_t used = 0;
-    hlml_return_t code = hlml_enter(device, memory != NULL, &card);
+    hlml_return_t code = hlml_enter(&call, device, memory != NULL);
     if (code == HLML_SUCCESS)
-        code = hlml_code_of(gaudi_card_read_memory(card, &used));
+        code = hlml_code_of(gaudi_card_read_memory(call.card, &used));
     if (code != HLML_SUCCESS)
         return code;
-    uint64_t total = gaudi_card_identity(card)->memory_total_bytes;
+    uint64_t total = gaudi_card_identity(call.card)->memory_total_bytes;
     memory->free = total - used;
     memory->total = total;
     memory->used = used;
@@ -20,8 +20,8 @@ HLML_EXPORT hlml_return_t hlml_device_get_memory_info(hlml_device_t device, hlml
 HLML_EXPORT hlml_return_t hlml_device_get_ecc_mode(hlml_device_t device, hlml_enable_state_t *current,
                                                    hlml_enable_state_t *pending)
 {
-    gaudi_card *card = NULL;
-    hlml_return_t code = hlml_enter(device, current && pending, &card);
+    HLML_SCOPED hlml_call call = {0};
+    hlml_return_t code = hlml_enter(&call, device, current && pending);
     if (code == HLML_SUCCESS) {
         *current = HLML_FEATURE_ENABLED;
         *pending = HLML_FEATURE_ENABLED;
@@ -46,13 +46,13 @@ HLML_EXPORT hlml_return_t hlml_device_get_memory_error_counter(hlml_device_t dev
                                                                hlml_memory_location_type_t location,
                                                                unsigned long long *ecc_counts)
 {
-    gaudi_card *card = NULL;
+    HLML_SCOPED hlml_call call = {0};
     gaudi_rows rows;
     bool is_valid = ecc_counts && error_type < HLML_MEMORY_ERROR_TYPE_COUNT &&
                     counter_type < HLML_ECC_COUNTER_TYPE_COUNT && location < HLML_MEMORY_LOCATION_COUNT;
-    hlml_return_t code = hlml_enter(device, is_valid, &card);
+    hlml_return_t code = hlml_enter(&call, device, is_valid);
     if (code == HLML_SUCCESS)
-        code = hlml_code_of(gaudi_card_read_rows(card, &rows));
+        code = hlml_code_of(gaudi_card_read_rows(call.card, &rows));
     if (code == HLML_SUCCESS)
         *ecc_counts = count_of(&rows, error_type, counter_type, location);
     return code;
@@ -79,12 +79,12 @@ static hlml_row_address_t address_of(const gaudi_row *row)
 HLML_EXPORT hlml_return_t hlml_device_get_replaced_rows(hlml_device_t device, hlml_row_replacement_cause_t cause,
                                                         unsigned int *row_count, hlml_row_address_t *addresses)
 {
-    gaudi_card *card = NULL;
+    HLML_SCOPED hlml_call call = {0};
     gaudi_rows rows;
     unsigned int found = 0;
-    hlml_return_t code = hlml_enter(device, row_count && cause < HLML_ROW_REPLACEMENT_CAUSE_COUNT, &card);
+    hlml_return_t code = hlml_enter(&call, device, row_count && cause < HLML_ROW_REPLACEMENT_CAUSE_COUNT);
     if (code == HLML_SUCCESS)
-        code = hlml_code_of(gaudi_card_read_rows(card, &rows));
+        code = hlml_code_of(gaudi_card_read_rows(call.card, &rows));
     if (code != HLML_SUCCESS)
         return code;
     for (uint32_t i = 0; i < rows.row_count; i++) {
@@ -101,12 +101,12 @@ HLML_EXPORT hlml_return_t hlml_device_get_replaced_rows(hlml_device_t device, hl
 HLML_EXPORT hlml_return_t hlml_device_get_replaced_rows_pending_status(hlml_device_t device,
                                                                        hlml_enable_state_t *is_pending)
 {
-    gaudi_card *card = NULL;
+    HLML_SCOPED hlml_call call = {0};
     gaudi_rows rows;
     hlml_enable_state_t pending = HLML_FEATURE_DISABLED;
-    hlml_return_t code = hlml_enter(device, is_pending != NULL, &card);
+    hlml_return_t code = hlml_enter(&call, device, is_pending != NULL);
     if (code == HLML_SUCCESS)
-        code = hlml_code_of(gaudi_card_read_rows(card, &rows));
+        code = hlml_code_of(gaudi_card_read_rows(call.card, &rows));
     if (code != HLML_SUCCESS)
         return code;
     for (uint32_t i = 0; i < rows.row_count; i++) {

@@ -1,7 +1,6 @@
 /* PCI Express: where the card sits and how its link is. */
 #include "hlml_internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Where the fields of hlml_pci_info lie at an ABI level; 0 where a level does not have one. The header declares the
@@ -33,27 +32,37 @@ static void put(unsigned char *out, size_t offset, unsigned int value)
     memcpy(out + offset, &value, sizeof value);
 }
 
-/* Newer releases write "16GT/s" and "x16", the oldest the number of the generation and of the lanes. */
+/* `prefix` and a number below 1000. By hand: monitors poll this, and snprintf would be most of its time. */
+static void put_number(unsigned char *out, const char *prefix, unsigned int value)
+{
+    size_t at = strlen(prefix);
+    memcpy(out, prefix, at);
+    if (value >= 100)
+        out[at++] = (unsigned char)('0' + value / 100 % 10);
+    if (value >= 10)
+        out[at++] = (unsigned char)('0' + value / 10 % 10);
+    out[at] = (unsigned char)('0' + value % 10);
+}
+
+/* Newer releases write "16GT/s" and "x16", the oldest the number of the generation and of the lanes. The fields are
+ * zero already. */
 static void put_link(unsigned char *out, const pci_layout *layout, unsigned int generation, unsigned int width)
 {
-    static const char *const SPEEDS[] = {"", "2.5GT/s", "5GT/s", "8GT/s", "16GT/s", "32GT/s"};
-    char speed[PCI_LINK_INFO_LEN] = "";
-    char lanes[PCI_LINK_INFO_LEN] = "";
+    static const char SPEEDS[][PCI_LINK_INFO_LEN] = {"", "2.5GT/s", "5GT/s", "8GT/s", "16GT/s", "32GT/s"};
+    unsigned int known = generation < sizeof SPEEDS / sizeof SPEEDS[0] ? generation : 0;
     if (layout->level < 112) {
-        snprintf(speed, sizeof speed, "0x%x", generation & 0xf);
-        snprintf(lanes, sizeof lanes, "%u", width & 0xff);
+        put_number(out, "0x", known);
+        put_number(out + PCI_LINK_INFO_LEN, "", width & 0xff);
     } else {
-        snprintf(speed, sizeof speed, "%s", generation <= 5 ? SPEEDS[generation] : "");
-        snprintf(lanes, sizeof lanes, "x%u", width & 0xff);
+        memcpy(out, SPEEDS[known], PCI_LINK_INFO_LEN);
+        put_number(out + PCI_LINK_INFO_LEN, "x", width & 0xff);
     }
-    memcpy(out, speed, sizeof speed);
-    memcpy(out + PCI_LINK_INFO_LEN, lanes, sizeof lanes);
 }
 
 static void fill(unsigned char *out, const pci_layout *layout, const gaudi_identity *i, const gaudi_reading *r)
 {
     put(out, 0, i->pci_bus);
-    snprintf((char *)out + 4, layout->bus_id_size, "%s", i->bus_id);
+    memcpy(out + 4, i->bus_id, strnlen(i->bus_id, layout->bus_id_size - 1));
     put(out, layout->device, i->pci_device);
     put(out, layout->domain, i->pci_domain);
     put(out, layout->device_id, i->pci_device_id);
@@ -69,15 +78,15 @@ static void fill(unsigned char *out, const pci_layout *layout, const gaudi_ident
 HLML_EXPORT hlml_return_t hlml_device_get_pci_info(hlml_device_t device, hlml_pci_info_t *pci)
 {
     unsigned char out[PCI_INFO_SIZE_MAX] = {0};
-    gaudi_card *card = NULL;
+    HLML_SCOPED hlml_call call = {0};
     gaudi_reading reading;
     const pci_layout *layout = LAYOUTS;
-    hlml_return_t code = hlml_read(device, pci != NULL, &card, &reading);
+    hlml_return_t code = hlml_read(&call, device, pci != NULL, &reading);
     if (code != HLML_SUCCESS)
         return code;
     while (layout->level < hlml_abi_level())
         layout++;
-    fill(out, layout, gaudi_card_identity(card), &reading);
+    fill(out, layout, gaudi_card_identity(call.card), &reading);
     memcpy(pci, out, layout->size);
     return HLML_SUCCESS;
 }
@@ -85,9 +94,9 @@ HLML_EXPORT hlml_return_t hlml_device_get_pci_info(hlml_device_t device, hlml_pc
 HLML_EXPORT hlml_return_t hlml_device_get_pcie_throughput(hlml_device_t device, hlml_pcie_util_counter_t counter,
                                                           unsigned int *value)
 {
-    gaudi_card *card = NULL;
+    HLML_SCOPED hlml_call call = {0};
     gaudi_reading reading;
-    hlml_return_t code = hlml_read(device, value && counter < HLML_PCIE_UTIL_COUNT, &card, &reading);
+    hlml_return_t code = hlml_read(&call, device, value && counter < HLML_PCIE_UTIL_COUNT, &reading);
     if (code == HLML_SUCCESS)
         *value = counter == HLML_PCIE_UTIL_TX_BYTES ? reading.pcie_tx_kbps : reading.pcie_rx_kbps;
     return code;
@@ -95,9 +104,9 @@ HLML_EXPORT hlml_return_t hlml_device_get_pcie_throughput(hlml_device_t device, 
 
 HLML_EXPORT hlml_return_t hlml_device_get_pcie_replay_counter(hlml_device_t device, unsigned int *value)
 {
-    gaudi_card *card = NULL;
+    HLML_SCOPED hlml_call call = {0};
     gaudi_reading reading;
-    hlml_return_t code = hlml_read(device, value != NULL, &card, &reading);
+    hlml_return_t code = hlml_read(&call, device, value != NULL, &reading);
     if (code == HLML_SUCCESS)
         *value = reading.pcie_replay;
     return code;
@@ -105,11 +114,11 @@ HLML_EXPORT hlml_return_t hlml_device_get_pcie_replay_counter(hlml_device_t devi
 
 HLML_EXPORT hlml_return_t hlml_device_get_curr_pcie_link_generation(hlml_device_t device, unsigned int *curr_link_gen)
 {
-    gaudi_card *card = NULL;
+    HLML_SCOPED hlml_call call = {0};
     gaudi_reading reading;
-    hlml_return_t code = hlml_read(device, curr_link_gen != NULL, &card, &reading);
+    hlml_return_t code = hlml_read(&call, device, curr_link_gen != NULL, &reading);
     if (code == HLML_SUCCESS)
-        code = hlml_need(card, GAUDI_FEATURE_PCIE_LINK);
+        code = hlml_need(call.card, GAUDI_FEATURE_PCIE_LINK);
     if (code == HLML_SUCCESS)
         *curr_link_gen = reading.pcie_generation;
     return code;
@@ -117,11 +126,11 @@ HLML_EXPORT hlml_return_t hlml_device_get_curr_pcie_link_generation(hlml_device_
 
 HLML_EXPORT hlml_return_t hlml_device_get_curr_pcie_link_width(hlml_device_t device, unsigned int *curr_link_width)
 {
-    gaudi_card *card = NULL;
+    HLML_SCOPED hlml_call call = {0};
     gaudi_reading reading;
-    hlml_return_t code = hlml_read(device, curr_link_width != NULL, &card, &reading);
+    hlml_return_t code = hlml_read(&call, device, curr_link_width != NULL, &reading);
     if (code == HLML_SUCCESS)
-        code = hlml_need(card, GAUDI_FEATURE_PCIE_LINK);
+        code = hlml_need(call.card, GAUDI_FEATURE_PCIE_LINK);
     if (code == HLML_SUCCESS)
         *curr_link_width = reading.pcie_width;
     return code;

@@ -1,20 +1,26 @@
 /* NIC ports: MAC addresses, masks, links, counters. */
 #include "hlml_internal.h"
 
-#include <stdio.h>
 #include <string.h>
+
+/* Checked when the box was attached, but shared memory may change later. */
+static uint32_t port_count(const gaudi_card *card)
+{
+    uint32_t count = gaudi_card_identity(card)->port_count;
+    return count < GAUDI_PORT_MAX ? count : GAUDI_PORT_MAX;
+}
 
 HLML_EXPORT hlml_return_t hlml_device_get_mac_info(hlml_device_t device, hlml_mac_info_t *mac_info,
                                                    unsigned int mac_info_size, unsigned int start_mac_id,
                                                    unsigned int *actual_mac_count)
 {
-    gaudi_card *card = NULL;
+    HLML_SCOPED hlml_call call = {0};
     unsigned int written = 0;
     /* pyhlml of the public repository passes start 0 and no last argument: refuse before touching any pointer. */
-    hlml_return_t code = hlml_enter(device, start_mac_id >= 1 && mac_info && actual_mac_count, &card);
+    hlml_return_t code = hlml_enter(&call, device, start_mac_id >= 1 && mac_info && actual_mac_count);
     if (code != HLML_SUCCESS)
         return code;
-    const gaudi_identity *identity = gaudi_card_identity(card);
+    const gaudi_identity *identity = gaudi_card_identity(call.card);
     if (start_mac_id > identity->mac_count)
         return HLML_ERROR_INVALID_ARGUMENT;
     for (unsigned int id = start_mac_id; id <= identity->mac_count && written < mac_info_size; id++) {
@@ -30,14 +36,14 @@ HLML_EXPORT hlml_return_t hlml_device_get_mac_info(hlml_device_t device, hlml_ma
 
 HLML_EXPORT hlml_return_t hlml_get_mac_addr_info(hlml_device_t device, uint64_t *mask, uint64_t *ext_mask)
 {
-    gaudi_card *card = NULL;
+    HLML_SCOPED hlml_call call = {0};
     uint64_t connected = 0;
     uint64_t external = 0;
-    hlml_return_t code = hlml_enter(device, mask && ext_mask, &card);
+    hlml_return_t code = hlml_enter(&call, device, mask && ext_mask);
     if (code != HLML_SUCCESS)
         return code;
-    const gaudi_identity *identity = gaudi_card_identity(card);
-    for (uint32_t port = 0; port < identity->port_count; port++) {
+    const gaudi_identity *identity = gaudi_card_identity(call.card);
+    for (uint32_t port = 0, count = port_count(call.card); port < count; port++) {
         if (identity->port[port].peer_card != -2)
             connected |= UINT64_C(1) << port;
         if (identity->port[port].peer_card == -1)
@@ -51,44 +57,42 @@ HLML_EXPORT hlml_return_t hlml_get_mac_addr_info(hlml_device_t device, uint64_t 
 
 HLML_EXPORT hlml_return_t hlml_nic_get_link(hlml_device_t device, uint32_t port, bool *up)
 {
-    gaudi_card *card = NULL;
-    hlml_return_t code = hlml_enter(device, up != NULL, &card);
+    HLML_SCOPED hlml_call call = {0};
+    hlml_return_t code = hlml_enter(&call, device, up != NULL);
     if (code != HLML_SUCCESS)
         return code;
-    if (port >= gaudi_card_identity(card)->port_count)
+    if (port >= port_count(call.card))
         return HLML_ERROR_INVALID_ARGUMENT;
-    *up = gaudi_card_links_up(card) >> port & 1;
+    *up = gaudi_card_links_up(call.card) >> port & 1;
     return HLML_SUCCESS;
 }
 
 enum { COUNTER_NAME_SIZE = 32, COUNTER_COUNT = 7 };
 
-/* Names of the driver (habanalabs_cn) for what the card state counts. */
-static const char *const COUNTER_NAMES[COUNTER_COUNT] = {
+/* Names of the driver (habanalabs_cn) for what the card state counts; the rest of a slot is NUL. */
+static const char COUNTER_NAMES[COUNTER_COUNT][COUNTER_NAME_SIZE] = {
     "OctetsReceivedOK", "OctetsTransmittedOK", "ifInUcastPkts", "ifOutUcastPkts", "aFrameCheckSequenceErrors",
     "retransmissions",  "pcs_link_toggles",
 };
 
 HLML_EXPORT hlml_return_t hlml_nic_get_statistics(hlml_device_t device, hlml_nic_stats_info_t *stats_info)
 {
-    gaudi_card *card = NULL;
+    HLML_SCOPED hlml_call call = {0};
     gaudi_ports ports;
     bool is_valid = stats_info && stats_info->str_buf && stats_info->val_buf && stats_info->num_of_counters_out;
-    hlml_return_t code = hlml_enter(device, is_valid, &card);
+    hlml_return_t code = hlml_enter(&call, device, is_valid);
     if (code != HLML_SUCCESS)
         return code;
-    if (stats_info->port >= gaudi_card_identity(card)->port_count)
+    if (stats_info->port >= port_count(call.card))
         return HLML_ERROR_INVALID_ARGUMENT;
-    code = hlml_code_of(gaudi_card_read_ports(card, &ports));
+    code = hlml_code_of(gaudi_card_read_ports(call.card, &ports));
     if (code != HLML_SUCCESS)
         return code;
     const gaudi_port_counters *c = &ports.port[stats_info->port];
     const uint64_t values[COUNTER_COUNT] = {c->rx_bytes,   c->tx_bytes,        c->rx_packets, c->tx_packets,
                                             c->fcs_errors, c->retransmissions, c->toggles};
     for (size_t i = 0; i < COUNTER_COUNT; i++) {
-        char slot[COUNTER_NAME_SIZE] = "";
-        snprintf(slot, sizeof slot, "%s", COUNTER_NAMES[i]);
-        memcpy(stats_info->str_buf + i * COUNTER_NAME_SIZE, slot, sizeof slot);
+        memcpy(stats_info->str_buf + i * COUNTER_NAME_SIZE, COUNTER_NAMES[i], COUNTER_NAME_SIZE);
         stats_info->val_buf[i] = values[i];
     }
     *stats_info->num_of_counters_out = COUNTER_COUNT;

@@ -16,19 +16,21 @@ static hlml_return_t group_of(hlml_temperature_sensors_t type, uint32_t *group)
 HLML_EXPORT hlml_return_t hlml_device_get_temperature(hlml_device_t device, hlml_temperature_sensors_t sensor_type,
                                                       unsigned int *temp)
 {
-    gaudi_card *card = NULL;
+    HLML_SCOPED hlml_call call = {0};
     gaudi_reading reading;
     uint32_t group = 0;
     double hottest_c = -1e9;
-    hlml_return_t code = hlml_read(device, temp && sensor_type <= HLML_TEMPERATURE_CTEMP, &card, &reading);
+    hlml_return_t code = hlml_read(&call, device, temp && sensor_type <= HLML_TEMPERATURE_CTEMP, &reading);
     if (code == HLML_SUCCESS)
         code = group_of(sensor_type, &group);
     if (code != HLML_SUCCESS)
         return code;
-    const gaudi_identity *identity = gaudi_card_identity(card);
+    const gaudi_identity *identity = gaudi_card_identity(call.card);
     for (uint32_t i = 0; i < identity->sensor_count && i < GAUDI_SENSOR_MAX; i++) {
-        double temp_c = gaudi_sensor_temperature(card, i, &reading);
-        if (identity->sensor[i].group == group && temp_c > hottest_c)
+        if (identity->sensor[i].group != group)
+            continue;
+        double temp_c = gaudi_sensor_temperature(call.card, i, &reading);
+        if (temp_c > hottest_c)
             hottest_c = temp_c;
     }
     if (hottest_c < -273.15)
@@ -41,9 +43,9 @@ HLML_EXPORT hlml_return_t hlml_device_get_temperature_threshold(hlml_device_t de
                                                                 hlml_temperature_thresholds_t threshold_type,
                                                                 unsigned int *temp)
 {
-    gaudi_card *card = NULL;
-    hlml_return_t code = hlml_enter(device, temp && threshold_type < HLML_TEMPERATURE_THRESHOLD_COUNT, &card);
+    HLML_SCOPED hlml_call call = {0};
+    hlml_return_t code = hlml_enter(&call, device, temp && threshold_type < HLML_TEMPERATURE_THRESHOLD_COUNT);
     if (code == HLML_SUCCESS)
-        *temp = gaudi_card_identity(card)->reported_threshold_c[threshold_type];
+        *temp = gaudi_card_identity(call.card)->reported_threshold_c[threshold_type];
     return code;
 }

@@ -205,6 +205,26 @@ def clock(rate: float | None, freeze: bool, run: bool, step: str | None) -> None
         click.echo(f"box time {box.now_ns() / 1e9:.3f} s, rate {box.clock_rate:g}")
 
 
+@gaudi_box.command()
+@click.argument("operation", type=click.Choice(["gemm"]))
+@click.argument("shape")
+@click.argument("dtype", default="bf16")
+@click.option("--chip", type=click.Choice(["gaudi2", "gaudi3"]), default="gaudi2", show_default=True, help="The ASIC.")
+def explain(operation: str, shape: str, dtype: str, chip: str) -> None:
+    """Explain the time of a gemm of SHAPE (MxNxK, or BxMxNxK): geometries, cycles, bytes, bound, clock, TFLOPS.
+
+    \b
+    Example:
+      gaudi-box explain gemm 4096x4096x4096 bf16 --chip gaudi2
+    """
+    from device.graph.explain_gemm import explain_gemm, parse_shape, render_gemm
+    from device.spec import MmeType, load_spec
+
+    if dtype not in set(MmeType):
+        raise click.BadParameter(f"{dtype!r} is none of {', '.join(MmeType)}", param_hint="DTYPE")
+    click.echo(render_gemm(explain_gemm(parse_shape(shape), MmeType(dtype), load_spec(chip))), nl=False)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry point: every error is one line and an exit status."""
     try:

@@ -237,6 +237,9 @@ def _check_whole(draft: _Draft) -> None:
         raise UsageError(f"-c is missing: {name} needs -c <all or PCI bus ids>")
     if "-rmod" not in draft.given:
         raise UsageError(f"-rmod is missing: {name} needs -rmod <serial | parallel>")
+    level = draft.given.get("-l")
+    if level is not None and level not in selector.levels:
+        raise UsageError(f"-l {level!r}: {selector.word} takes {', '.join(selector.levels)}")
     _check_measure(draft, selector)
 
 

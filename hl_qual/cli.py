@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 from hl_qual.argv import HelpRequest, Options, parse
 from hl_qual.errors import ExitStatus, NotAvailableError, QualError, UsageError
 from hl_qual.plugins import load, references
-from hl_qual.switches import TEST_NAMES
+from hl_qual.switches import SELECTORS, TEST_NAMES
 from hl_qual.usage import help_text
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     try:
         available = references()
-        tests = {*TEST_NAMES, *available}
+        tests = {*TEST_NAMES, *available} - {selector.plugin for selector in SELECTORS.values()}
         options = parse(words, tests)
         if isinstance(options, HelpRequest):
             print(help_text(options.family, available, tests))

@@ -61,6 +61,10 @@ CATALOGUE = {
     "MME_MISCOMPARE": Cause(Severity.FATAL, _REPLACE),
     "HBM_MISCOMPARE": Cause(Severity.FATAL, _REPLACE),
     "MME_THROUGHPUT": Cause(Severity.ERROR, "check throttling, power limit and cooling; compare with the other cards"),
+    "POWER_BELOW_WINDOW": Cause(
+        Severity.ERROR, "check power limit, clock and throttling (hl-smi -q); compare with the other cards"
+    ),
+    "HOST_TOO_SLOW": Cause(Severity.ERROR, "test fewer cards at once (-c, -rmod serial), or free the host's cores"),
     "THERMAL_THROTTLING": Cause(Severity.ERROR, "check fans, airflow and ambient temperature"),
     "ECC_UNCORRECTED": Cause(Severity.FATAL, _REPLACE),
     "ECC_CORRECTED": Cause(Severity.ERROR, "watch the counters; rows are replaced at the next reset"),

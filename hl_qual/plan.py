@@ -65,7 +65,7 @@ def select_cards(options: Options, cards: Sequence[DeviceSnapshot]) -> tuple[Dev
 
 
 def jobs_for(options: Options, cards: Sequence[DeviceSnapshot], facts: JobFacts) -> list[Job]:
-    """One job a card."""
+    """One job a card; cards that are tested one after another have no peers."""
     return [
         Job(
             plugin=options.plugin_name,
@@ -79,6 +79,8 @@ def jobs_for(options: Options, cards: Sequence[DeviceSnapshot], facts: JobFacts)
             limits=facts.limits,
             directory=facts.directory,
             switches=dict(options.own),
+            rank=rank if options.is_parallel else 0,
+            ranks=len(cards) if options.is_parallel else 1,
         )
-        for card in cards
+        for rank, card in enumerate(cards)
     ]

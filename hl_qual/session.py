@@ -126,9 +126,16 @@ def _plugin_limits(setting: Setting, scene: Scene) -> dict[str, float]:
 
 
 def _prepare(setting: Setting, scene: Scene, directory: Path) -> tuple[str, ...]:
-    family = scene.family or ""
-    limits = _plugin_limits(setting, scene)
-    return setting.plugin.prepare(Preparation(directory, family, setting.seed, limits, setting.is_interrupted))
+    preparation = Preparation(
+        directory=directory,
+        family=scene.family or "",
+        seed=setting.seed,
+        limits=_plugin_limits(setting, scene),
+        is_cancelled=setting.is_interrupted,
+        switches=dict(setting.options.own),
+        duration_s=setting.options.duration_s,
+    )
+    return setting.plugin.prepare(preparation)
 
 
 def _facts(setting: Setting, scene: Scene, directory: str) -> JobFacts:

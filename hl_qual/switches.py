@@ -22,7 +22,8 @@ __all__ = [
 
 FAMILIES = {"-gaudi": "gaudi", "-gaudi2": "gaudi2", "-gaudi3": "gaudi3"}
 
-# Tests of the short form `-t <name>` that the product promises; plugins found by entry points come on top.
+# Tests of the short form `-t <name>` that the product promises; plugins found by entry points come on top. What has a
+# switch of its own has no name.
 TEST_NAMES = ("matmul_stress", "hbm_bandwidth", "rdma_loopback")
 
 
@@ -64,7 +65,8 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """A switch that chooses the test of this run. `mode` is a value the selector itself may take."""
+    """A switch that chooses the test of this run. `modes` are values the selector itself may take, `levels` those of
+    -l."""
 
     word: str
     plugin: str
@@ -73,6 +75,7 @@ class Selector:
     iterations: tuple[int, int] | None = None
     own: tuple[str, ...] = ()
     modes: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
 
 
 COMMON = {
@@ -96,7 +99,7 @@ OWN = {
     for switch in (
         Switch("-skip_val", Kind.FLAG, "skip the ECC readout"),
         Switch("-skip_rst", Kind.FLAG, "skip the reset"),
-        # inc_power belongs to -e, simple to -f2 (one script); the plugins judge.
+        # Which of them a test knows is in its selector: inc_power belongs to -e, simple to -f2 (one script).
         Switch("-l", Kind.CHOICE, "level of the load", ("extreme", "high", "simple", "inc_power")),
         Switch("-inc_power", Kind.FLAG, "increasing power"),
         Switch("-Tw", Kind.INTEGER, "seconds of work", minimum=1, maximum=20),
@@ -154,8 +157,15 @@ SELECTORS = {
             iterations=(1, 1024),
             own=_HBM,
         ),
-        Selector("-s", "power_stress", "power stress", is_time_based=True, own=_POWER),
-        Selector("-e", "edp_stress", "power pulses (EDP)", is_time_based=True, own=_POWER),
+        Selector("-s", "power_stress", "power stress", is_time_based=True, own=_POWER, levels=("extreme", "high")),
+        Selector(
+            "-e",
+            "edp_stress",
+            "power pulses (EDP)",
+            is_time_based=True,
+            own=_POWER,
+            levels=("extreme", "high", "inc_power"),
+        ),
         # 50 is the documented lower bound of -i; scripts use 40 with release 1.19.
         Selector(
             "-nic_base",
@@ -178,6 +188,7 @@ SELECTORS = {
             "functional test 2 (the full chip)",
             is_time_based=True,
             own=("-l", "-serdes", "-d", "-dis_val", *_PORTS),
+            levels=("extreme", "high", "simple"),
         ),
         Selector("-mb", "memory_bw", "memory bandwidth", own=("-memOnly", "-pciOnly", "-sramOnly", "-pciall", *_PCIE)),
         Selector("-p", "pci_bw", "PCI bandwidth", is_time_based=True, own=("-size", *_PCIE)),

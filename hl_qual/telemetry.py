@@ -72,6 +72,11 @@ class Telemetry:
         return 0 if self.last is None else self.last.reset_count - self.first.reset_count
 
     @property
+    def thermal_violation_s(self) -> float:
+        """Box time that the card throttled for heat during the test; catches what lies between two samples."""
+        return 0.0 if self.last is None else (self.last.violation_thermal_ns - self.first.violation_thermal_ns) / 1e9
+
+    @property
     def energy_j(self) -> float | None:
         """Energy drawn between the two readings at the ends."""
         return None if self.last is None else (self.last.energy_mj - self.first.energy_mj) / 1e3
@@ -124,9 +129,10 @@ def judge_telemetry(telemetry: Telemetry, do_corrected_errors_fail: bool) -> tup
     if telemetry.resets > 0:
         actual = f"{telemetry.resets} resets"
         findings.append(Finding("DEVICE_RESET", "the card was reset during the test", actual=actual, limit="0 resets"))
-    if ThrottleReason.THERMAL in telemetry.throttle_reasons:
+    if ThrottleReason.THERMAL in telemetry.throttle_reasons or telemetry.thermal_violation_s > 0:
         actual = "unknown" if telemetry.temp_c.maximum is None else f"{telemetry.temp_c.maximum:.0f} C"
-        findings.append(Finding("THERMAL_THROTTLING", f"temperature throttled the clock ({actual})", actual=actual))
+        message = f"temperature throttled the clock for {telemetry.thermal_violation_s:.1f} s (at most {actual})"
+        findings.append(Finding("THERMAL_THROTTLING", message, actual=actual))
     findings += _ecc_findings(telemetry, do_corrected_errors_fail)
     return tuple(findings)
 

@@ -134,7 +134,8 @@ def parse(words: Sequence[str]) -> Options:
     given = scan(words, SWITCHES)
     for key, first_action in _FIRST:
         if key in given:
-            return Options(first_action, shell=_shell(given.get("completion")), is_debug="debug" in given)
+            shell, path = _shell(given.get("completion")), given.get("output")
+            return Options(first_action, output_path=path, shell=shell, is_debug="debug" in given)
     action = _action_of(given)
     _check_companions(action, given)
     return _options_of(action, given)
@@ -341,12 +342,12 @@ def loop_ms_of(given: Given) -> int | None:
         return int(word)
     if "loop" not in given:
         return None
-    word = given["loop"]
-    if word is None:
+    seconds = given["loop"]
+    if seconds is None:
         return _DEFAULT_LOOP_S * 1000
-    if not _SECONDS.fullmatch(word) or int(word) == 0:
-        raise UsageError(f"option -l: {word!r} is not a number of seconds; expected 1 or more, or nothing (5)")
-    return int(word) * 1000
+    if not _SECONDS.fullmatch(seconds) or int(seconds) == 0:
+        raise UsageError(f"option -l: {seconds!r} is not a number of seconds; expected 1 or more, or nothing (5)")
+    return int(seconds) * 1000
 
 
 def count_of(given: Given) -> int | None:

@@ -34,7 +34,7 @@ class _Output:
     """Standard output, standard error and the log of one run."""
 
     def __init__(self) -> None:
-        self._is_silent = os.environ.get("ENABLE_CONSOLE", "").strip().lower() == "false"
+        self.is_silent = os.environ.get("ENABLE_CONSOLE", "").strip().lower() == "false"
         self._log_directory = os.environ.get("HABANA_LOGS")
         self._path: str | None = None
 
@@ -50,7 +50,7 @@ class _Output:
 
             append_whole(self._path, text)
             return
-        if self._is_silent:
+        if self.is_silent:
             return
         try:
             if sys.stdout is None:
@@ -68,7 +68,7 @@ class _Output:
         """One line on standard error. That it can not be written is no further error."""
         line = f"hl-smi: {' '.join(text.split())}\n"
         log_file.append(self._log_directory, line)
-        if self._is_silent or sys.stderr is None:
+        if self.is_silent or sys.stderr is None:
             return
         try:
             sys.stderr.write(line)
@@ -116,11 +116,11 @@ def _place_of(error: Exception) -> str:
 
 
 def _run(options: Options, output: _Output) -> int:
+    output.turn_to(options.output_path)
     if options.action in (Action.HELP, Action.HELP_FIELDS, Action.COMPLETION):
         output.write(_own_text(options))
         return 0
     check_supported(options)
-    output.turn_to(options.output_path)
     import hlml
 
     try:
@@ -256,7 +256,7 @@ def _follow(options: Options, devices: Sequence[Device], output: _Output) -> int
 def _top(options: Options, box: BoxInfo, devices: Sequence[Device], output: _Output) -> int:
     from hl_smi.top.run import run_top
 
-    return run_top(options, lambda: _moment(options, box, devices), output.write)
+    return run_top(options, lambda: _moment(options, box, devices), output.write, output.is_silent)
 
 
 def _control(options: Options, devices: Sequence[Device], output: _Output) -> int:

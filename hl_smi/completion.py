@@ -1,4 +1,4 @@
-"""Completion scripts for bash, zsh and fish, made from the tables that `argv` reads, so that none is forgotten. Pure."""
+"""Completion scripts for bash, zsh and fish, made from the tables that `argv` reads. Pure."""
 
 from __future__ import annotations
 
@@ -105,22 +105,29 @@ complete -F _hl_smi hl-smi
 
 
 def _zsh() -> str:
-    commands = " ".join(f"{name}:{_quoted(purpose)}" for name, purpose in COMMANDS.items())
+    commands = " ".join(_zsh_quoted(f"{name}:{_zsh_text(purpose)}") for name, purpose in COMMANDS.items())
     cases = [
-        f"    {name}) _arguments {' '.join(_zsh_specs(switches))} ;;" for name, switches in _SWITCHES_OF.items()
+        f"    {name}) shift words; (( CURRENT-- )); _arguments {' '.join(_zsh_specs(switches))} ;;"
+        for name, switches in _SWITCHES_OF.items()
     ]
-    return _ZSH.format(
-        commands=commands, cases="\n".join(cases), specs=" \\\n        ".join(_zsh_specs(SWITCHES))
-    )
+    return _ZSH.format(commands=commands, cases="\n".join(cases), specs=" \\\n        ".join(_zsh_specs(SWITCHES)))
 
 
 def _zsh_specs(switches: Sequence[Switch]) -> list[str]:
-    return [f"'{word}[{_zsh_text(switch)}]{_zsh_values(switch)}'" for switch in switches for word in _words((switch,))]
+    return [
+        _zsh_quoted(f"{word}[{_zsh_text(switch.purpose)}]{_zsh_values(switch)}")
+        for switch in switches
+        for word in _words((switch,))
+    ]
 
 
-def _zsh_text(switch: Switch) -> str:
-    text = switch.purpose.replace("[", "(").replace("]", ")").replace("'", "")
-    return text.replace(":", "\\:")
+def _zsh_text(text: str) -> str:
+    """A description: brackets and colons have a meaning in a specification."""
+    return text.replace("[", "(").replace("]", ")").replace(":", "\\:")
+
+
+def _zsh_quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def _zsh_values(switch: Switch) -> str:
@@ -130,25 +137,22 @@ def _zsh_values(switch: Switch) -> str:
     if switch.key == "output":
         return f"{colon}file:_files"
     if switch.key == "device":
-        return f"{colon}aip:($({_INDICES}))"
+        return f"{colon}aip:{{compadd -- $({_INDICES})}}"
     values = " ".join(_VALUES.get(switch.key, ()))
     if switch.key in _LISTS:
         return f"{colon}fields:_values -s , field {values}"
     return f"{colon}{switch.key}:({values})" if values else f"{colon}{switch.key}: "
 
 
-def _quoted(text: str) -> str:
-    return '"' + text.replace(":", " -") + '"'
-
-
 _ZSH = """\
 #compdef hl-smi
 # write it to a file named _hl-smi in a directory of $fpath: hl-smi --completion zsh > ~/.zfunc/_hl-smi
 _hl_smi() {{
+    local -a commands=({commands})
     case $words[2] in
 {cases}
     *)
-        (( CURRENT == 2 )) && _values command {commands}
+        (( CURRENT == 2 )) && _describe command commands
         _arguments \\
         {specs} ;;
     esac
@@ -176,7 +180,9 @@ def _fish() -> str:
 def _fish_line(condition: str, switch: Switch) -> str:
     names = [f"-s {switch.letter}"] if switch.letter else []
     names += [f"-l {name}" for name in switch.names]
-    return f"complete -c hl-smi -n '{condition}' {' '.join(names)}{_fish_values(switch)} -d {_fish_text(switch.purpose)}"
+    return (
+        f"complete -c hl-smi -n '{condition}' {' '.join(names)}{_fish_values(switch)} -d {_fish_text(switch.purpose)}"
+    )
 
 
 def _fish_values(switch: Switch) -> str:

@@ -49,8 +49,8 @@ def help_text() -> str:
             _HEAD,
             "commands:\n" + "".join(_entry(f"  {name}", purpose) for name, purpose in COMMANDS.items()),
             "options:\n" + _switches(SWITCHES),
-            "topo:\n" + _switches(TOPO_SWITCHES),
-            "events:\n" + _switches(EVENTS_SWITCHES),
+            "topo:\n" + _switches([switch for switch in TOPO_SWITCHES if switch not in SWITCHES]),
+            "events:\n" + _switches([switch for switch in EVENTS_SWITCHES if switch not in SWITCHES]),
             "fields of -Q:\n" + _fields(),
             _TAIL,
         )

@@ -51,8 +51,10 @@ def _query(options: Options, moment: Moment) -> Document:
 
 
 def _row_replacement(options: Options, moment: Moment) -> Document:
-    rows = query_rows(options.fields, moment.snapshots)
-    return head("row_replacement", moment.box) | {"rows": [dict(zip(options.fields, row, strict=True)) for row in rows]}
+    found = query_rows(options.fields, moment.snapshots)
+    return head("row_replacement", moment.box) | {
+        "rows": [dict(zip(options.fields, row, strict=True)) for row in found]
+    }
 
 
 def _firmware(options: Options, moment: Moment) -> Document:
@@ -103,11 +105,10 @@ def _topology(options: Options, moment: Moment) -> Document:
 
 def _stream(options: Options, moment: Moment) -> Document:
     keys = [column.key for column in COLUMNS]
-    rows = query_stream(moment.snapshots)
-    devices = [
-        {"box_time_ns": card.box_time_ns} | dict(zip(keys, row, strict=True))
-        for card, row in zip(moment.snapshots, rows, strict=True)
-    ]
+    devices: list[Document] = []
+    for card, row in zip(moment.snapshots, query_stream(moment.snapshots), strict=True):
+        values: Document = dict(zip(keys, row, strict=True))
+        devices.append({"box_time_ns": card.box_time_ns} | values)
     return head("stream", moment.box) | {"devices": devices}
 
 

@@ -38,7 +38,9 @@ class Moment:
 def check_supported(options: Options) -> None:
     """Refuse what can not be answered yet, before anything is asked of the box."""
     if options.action is Action.MONITOR:
-        raise NotSupportedYetError("dmon is not supported: the vendor does not document it; hl-smi stream shows columns")
+        raise NotSupportedYetError(
+            "dmon is not supported: the vendor does not document it; hl-smi stream shows columns"
+        )
 
 
 def page(options: Options, moment: Moment, iteration: int) -> str:

@@ -1,4 +1,4 @@
-"""Words behind topo, dmon, stream, top and events -> Options. Pure; called by `argv`, only when one of them is given."""
+"""Words behind topo, dmon, stream, top and events -> Options. Pure; called by `argv` when one is given."""
 
 from __future__ import annotations
 

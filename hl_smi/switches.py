@@ -70,7 +70,7 @@ def _own(key: str, letter: str, argument: Argument, metavar: str, purpose: str) 
 _HELP = Switch("help", "h", ("help",), Argument.NONE, "", "print this help")
 _DEBUG = Switch("debug", "D", (), Argument.NONE, "", "say on standard error which emulated box answers")
 _DEVICE = Switch("device", "i", ("device",), Argument.REQUIRED, "<aip>",
-                 "one AIP only: PCI address (0000:43:00.0 or 43:00.0), index, UUID, serial number or module:<n>")  # fmt: skip
+                 "one AIP: PCI address (0000:43:00.0 or 43:00.0), index, UUID, serial number, module:<n>")  # fmt: skip
 _LOOP = Switch("loop", "l", ("loop",), Argument.OPTIONAL, "[seconds]", "repeat; default 5")
 _LOOP_MS = _own("loop-ms", "", Argument.REQUIRED, "<ms>", "repeat every so many milliseconds, 10 or more")
 _COUNT = _own("count", "", Argument.REQUIRED, "<n>", "with -l or --loop-ms: end after n times")

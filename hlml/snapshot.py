@@ -78,6 +78,8 @@ class CardReader:
         self._port_words = memoryview(ffi.buffer(self._ports)).cast("Q")
         self._fixed = self._read_identity()
         self._port_map = self._read_port_map()
+        self._port_state: tuple[int, bytes] | None = None
+        self._port_tuple: tuple[PortState, ...] = ()
         self._sensors = tuple(
             (text(s.name), SensorGroup(s.group), s.critical_c, s.offset_c, s.gain)
             for s in self._identity.sensor[0 : self._identity.sensor_count]
@@ -149,7 +151,6 @@ class CardReader:
         r, total = self._reading, self._identity.memory_total_bytes
         used = r.memory_used_bytes
         sensors = self._read_sensors()
-        pending_rows = self._read_rows(is_pending=True)
         return DeviceSnapshot(
             **self._fixed,
             pci=self._read_pci(),
@@ -172,11 +173,7 @@ class CardReader:
             violation_power_ns=r.violation_power_ns,
             violation_thermal_ns=r.violation_thermal_ns,
             engine_activity=dict(zip(_ENGINES, r.activity, strict=True)),
-            ecc_hbm=_ecc(self._rows.hbm_corrected, self._rows.hbm_uncorrected),
-            ecc_sram=_ecc(self._rows.sram_corrected, self._rows.sram_uncorrected),
-            replaced_rows=self._read_rows(is_pending=False),
-            pending_rows=pending_rows,
-            is_row_replacement_pending=bool(pending_rows),
+            **self._read_ecc(),
             ports=self._read_ports(),
             processes=self._read_processes(),
             reset_count=r.reset_count,
@@ -209,6 +206,17 @@ class CardReader:
             link,
         )
 
+    def _read_ecc(self) -> dict[str, Any]:
+        """Counters and rows of HBM that were or will be replaced."""
+        pending = self._read_rows(is_pending=True)
+        return {
+            "ecc_hbm": _ecc(self._rows.hbm_corrected, self._rows.hbm_uncorrected),
+            "ecc_sram": _ecc(self._rows.sram_corrected, self._rows.sram_uncorrected),
+            "replaced_rows": self._read_rows(is_pending=False),
+            "pending_rows": pending,
+            "is_row_replacement_pending": bool(pending),
+        }
+
     def _read_rows(self, is_pending: bool) -> tuple[ReplacedRow, ...]:
         return tuple(
             ReplacedRow(
@@ -219,12 +227,17 @@ class CardReader:
         )
 
     def _read_ports(self) -> tuple[PortState, ...]:
+        """Built anew only when a link or a counter moved: that is most of the price of a snapshot."""
         up = lib.gaudi_card_links_up(self.card)
-        words = self._port_words.tolist()
-        return tuple(
-            PortState(*place, bool(up >> port & 1), *peer, tuple(words[start : start + _NAMED_COUNTERS]))
-            for port, (place, peer, start) in enumerate(self._port_map)
-        )
+        state = (up, bytes(self._port_words))
+        if state != self._port_state:
+            words = self._port_words.tolist()
+            self._port_state = state
+            self._port_tuple = tuple(
+                PortState(*place, bool(up >> port & 1), *peer, tuple(words[start : start + _NAMED_COUNTERS]))
+                for port, (place, peer, start) in enumerate(self._port_map)
+            )
+        return self._port_tuple
 
     def _read_processes(self) -> tuple[ProcessInfo, ...]:
         """Names of other users' processes are for root and their owner only, as hl-smi shows them."""

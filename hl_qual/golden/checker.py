@@ -51,6 +51,11 @@ class Checker:
         self._thread = threading.Thread(target=self._loop, name="hl_qual-checker", daemon=True)
         self._thread.start()
 
+    @property
+    def is_idle(self) -> bool:
+        """True while nothing waits to be checked: one more result would not pile up."""
+        return self._free.qsize() == _ARRAYS
+
     def take(self) -> F32:
         """An array for the next result; waits while all of them are being checked."""
         while True:

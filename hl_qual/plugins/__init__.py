@@ -12,7 +12,10 @@ from hl_qual.plugins.api import Plugin
 
 __all__ = ["BUILT_IN", "load", "references"]
 
-BUILT_IN = {"matmul_stress": "hl_qual.plugins.matmul_stress:MatmulStress"}
+BUILT_IN = {
+    "matmul_stress": "hl_qual.plugins.matmul_stress:MatmulStress",
+    "power_stress": "hl_qual.plugins.power_stress:PowerStress",
+}
 
 
 def references() -> dict[str, str]:

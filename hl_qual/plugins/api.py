@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,18 +24,20 @@ __all__ = ["Job", "Plugin", "Preparation", "RunContext", "job_from_json"]
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What `prepare` may use. `limits` are those of the plugin, by name."""
+    """What `prepare` may use. `limits` are those of the plugin, `switches` the test's own ones, by name."""
 
     directory: Path
     family: str
     seed: int
     limits: Mapping[str, float]
     is_cancelled: Callable[[], bool]
+    switches: Mapping[str, str | None] = field(default_factory=dict)
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The work of one runner, handed over as a JSON file."""
+    """The work of one runner, handed over as a JSON file. `rank` counts the `ranks` runners that work side by side."""
 
     plugin: str
     reference: str
@@ -48,6 +50,8 @@ class Job:
     limits: Mapping[str, float]
     directory: str
     switches: Mapping[str, str | None]
+    rank: int = 0
+    ranks: int = 1
 
     def to_json(self) -> str:
         """Text of the job file."""

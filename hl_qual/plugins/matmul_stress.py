@@ -8,7 +8,6 @@ arithmetic than the one that executes, computed once for all cards.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,19 +18,16 @@ from hl_qual.findings import Finding
 from hl_qual.outcome import Coverage, Metric, Outcome, judge
 
 if TYPE_CHECKING:
-    from device.runtime import Card, DeviceBuffer, Launch, LaunchResult, Stream
-    from hl_qual.golden.checker import Checker, Tally
-    from hl_qual.golden.operands import Bf16
-    from hl_qual.golden.tiles import F32, Golden
+    from device.runtime import LaunchResult
+    from hl_qual.golden.checker import Checker
     from hl_qual.plugins.api import Preparation, RunContext
+    from hl_qual.plugins.matmul_bench import Bench
 
 __all__ = ["MatmulStress"]
 
 # Large enough that the HBM, whose power counts against the same limit, is busy for less than half of the time: on a hot
 # card the clock then settles near 0.9 of its maximum, clear of the limit. Small enough for eight cards on two cores.
 SIZE = 2048
-_SETS = ("B", "-B")
-_SHOWN_MISMATCHES = 4
 
 
 class MatmulStress:
@@ -44,25 +40,29 @@ class MatmulStress:
 
     def prepare(self, preparation: Preparation) -> tuple[str, ...]:
         """Compile the recipe and compute the golden results."""
-        from hl_qual.plugins.matmul_workload import prepare_workload
+        from hl_qual.plugins.matmul_workload import Shape, prepare_workload
 
-        return prepare_workload(preparation, SIZE)
+        return prepare_workload(preparation, Shape(SIZE, SIZE, SIZE))
 
     def init(self, ctx: RunContext) -> None:
         """Load recipe and golden results, place the operands in device memory."""
-        self._bench = _Bench(ctx)
-        ctx.log(f"shape {SIZE}x{SIZE}x{SIZE} bf16, relu, seed {ctx.job.seed}, data sets {' '.join(_SETS)}")
+        from hl_qual.plugins.matmul_bench import Bench
+        from hl_qual.plugins.matmul_workload import SETS, Shape
+
+        self._bench = Bench(ctx, Shape(SIZE, SIZE, SIZE), Path(ctx.job.directory), slots=2)
+        ctx.log(f"shape {self._bench.shape}, seed {ctx.job.seed}, data sets {' '.join(SETS)}")
         ctx.log(f"executed by {self._bench.notes['executing']}, golden results by {self._bench.notes['golden']}")
 
     def run(self, ctx: RunContext) -> Outcome:
         """Launch until the time is up, then judge."""
         from hl_qual.golden.checker import Checker
         from hl_qual.golden.checksums import tile_checksums
+        from hl_qual.plugins.matmul_bench import mismatch_findings
 
         checker = Checker(self._bench.golden, tile_checksums)
         measured = _stress(ctx, self._bench, checker)
         tally = checker.close()
-        findings = [*_mismatch_findings(ctx, self._bench, tally), *_throughput_findings(ctx, self._bench, measured)]
+        findings = [*mismatch_findings(ctx, [self._bench], tally), *_throughput_findings(ctx, self._bench, measured)]
         coverage = Coverage(
             executed=measured.launches,
             checked=tally.checked,
@@ -72,44 +72,12 @@ class MatmulStress:
         return judge(tuple(findings), _metrics(self._bench, measured, ctx.job.limits), coverage)
 
 
-class _Bench:
-    """Everything on one card that the launches need: recipe, buffers, stream, golden results."""
+def _peak_tflops(bench: Bench) -> float:
+    """All MACs busy at the maximum clock."""
+    from device.spec import MmeType
 
-    def __init__(self, ctx: RunContext) -> None:
-        from hl_qual.golden.operands import negated, operand
-        from hl_qual.plugins.matmul_workload import load_golden, load_recipe
-
-        if ctx.card is None:
-            raise RuntimeError("matmul_stress needs a card")
-        directory = Path(ctx.job.directory)
-        self.notes: Mapping[str, str] = json.loads((directory / "notes.json").read_text(encoding="utf-8"))
-        self.card: Card = ctx.card
-        self.recipe = load_recipe(directory)
-        self.golden: list[Golden] = load_golden(directory)
-        self.a_bits: Bf16 = operand(ctx.job.seed, 0, SIZE, SIZE)
-        b_bits = operand(ctx.job.seed, 1, SIZE, SIZE)
-        self.b_bits: list[Bf16] = [b_bits, negated(b_bits)]
-        self.a = self._placed(self.a_bits)
-        self.b = [self._placed(bits) for bits in self.b_bits]
-        self.c: list[DeviceBuffer] = [self.card.malloc(4 * SIZE * SIZE) for _ in range(2)]
-        self.stream: Stream = self.card.create_stream()
-
-    def _placed(self, bits: Bf16) -> DeviceBuffer:
-        buffer = self.card.malloc(bits.nbytes)
-        self.card.copy_to_device(buffer, bits)
-        return buffer
-
-    def launch(self, data_set: int, slot: int) -> Launch:
-        """Start one multiplication; its result will be in buffer `slot`."""
-        return self.stream.launch(self.recipe, {"A": self.a, "B": self.b[data_set], "C": self.c[slot]})
-
-    @property
-    def peak_tflops(self) -> float:
-        """All MACs busy at the maximum clock."""
-        from device.spec import MmeType
-
-        mme = self.card.spec.mme
-        return float(2 * mme.macs_per_cycle(MmeType.BF16) * mme.clock_mhz * 1e6 / 1e12)
+    mme = bench.card.spec.mme
+    return float(2 * mme.macs_per_cycle(MmeType.BF16) * mme.clock_mhz * 1e6 / 1e12)
 
 
 class _Measured:
@@ -149,7 +117,7 @@ class _Pending:
     slot: int
 
 
-def _stress(ctx: RunContext, bench: _Bench, checker: Checker) -> _Measured:
+def _stress(ctx: RunContext, bench: Bench, checker: Checker) -> _Measured:
     """Back-to-back launches; the result of the former one is copied out while the next one executes."""
     measured = _Measured()
     begin_ns = ctx.box_time_ns()
@@ -158,7 +126,7 @@ def _stress(ctx: RunContext, bench: _Bench, checker: Checker) -> _Measured:
     elapsed_ns = 0
     while former is None or elapsed_ns < duration_ns:
         number = measured.launches
-        pending = _Pending(number, number % len(_SETS), number % 2)
+        pending = _Pending(number, number % 2, number % 2)
         launch = bench.launch(pending.data_set, pending.slot)
         if former is not None:
             _collect(bench, checker, former)
@@ -172,82 +140,26 @@ def _stress(ctx: RunContext, bench: _Bench, checker: Checker) -> _Measured:
     return measured
 
 
-def _collect(bench: _Bench, checker: Checker, pending: _Pending) -> None:
-    result: F32 = checker.take()
-    bench.card.copy_from_device(bench.c[pending.slot], result)
+def _collect(bench: Bench, checker: Checker, pending: _Pending) -> None:
+    result = checker.take()
+    bench.fetch(pending.slot, result)
     checker.submit(pending.number, pending.data_set, result)
 
 
-def _mismatch_findings(ctx: RunContext, bench: _Bench, tally: Tally) -> list[Finding]:
-    """Where and what; then the failing data sets once more, for the failure rate."""
-    if not tally.mismatched:
-        return []
-    findings = _operand_findings(ctx, bench)
-    for launch, data_set, mismatch in tally.first[:_SHOWN_MISMATCHES]:
-        message = f"launch {launch}, data set {_SETS[data_set]}, {mismatch}"
-        findings.append(
-            Finding("MME_MISCOMPARE", message, engine="MME", expected=mismatch.expected, actual=mismatch.actual)
-        )
-    ctx.log(f"wrong results: {tally.mismatched} of {tally.checked} launches")
-    for data_set in sorted(tally.wrong_sets):
-        retests = int(ctx.job.limits["retests"])
-        wrong = sum(_is_wrong(bench, data_set) for _ in range(retests))
-        rate = f"{wrong} of {retests} times ({100 * wrong / max(1, retests):.0f} %)"
-        ctx.log(f"retest of seed {ctx.job.seed}, data set {_SETS[data_set]}: wrong {rate}")
-    return findings
-
-
-def _is_wrong(bench: _Bench, data_set: int) -> bool:
-    """Execute one data set again, alone."""
-    import numpy as np
-
-    bench.launch(data_set, 0)
-    bench.stream.synchronize()
-    result = np.empty_like(bench.golden[data_set].result)
-    bench.card.copy_from_device(bench.c[0], result)
-    return result.tobytes() != bench.golden[data_set].result.tobytes()
-
-
-def _operand_findings(ctx: RunContext, bench: _Bench) -> list[Finding]:
-    """Read the operands back: if they have changed, the memory is at fault and not the MME."""
-    import numpy as np
-
-    findings = []
-    names = ["A", *_SETS]
-    for name, buffer, bits in zip(names, [bench.a, *bench.b], [bench.a_bits, *bench.b_bits], strict=True):
-        actual = np.empty_like(bits)
-        bench.card.copy_from_device(buffer, actual)
-        wrong = np.flatnonzero(actual != bits)
-        if len(wrong) == 0:
-            continue
-        first = int(wrong[0])
-        address = buffer.address + first * bits.itemsize
-        findings.append(
-            Finding(
-                "HBM_MISCOMPARE",
-                f"operand {name} has changed in device memory: {len(wrong)} elements, the first at 0x{address:x}",
-                engine="HBM",
-                expected=f"0x{int(bits.flat[first]):04x}",
-                actual=f"0x{int(actual.flat[first]):04x}",
-            )
-        )
-    return findings
-
-
-def _throughput_findings(ctx: RunContext, bench: _Bench, measured: _Measured) -> list[Finding]:
+def _throughput_findings(ctx: RunContext, bench: Bench, measured: _Measured) -> list[Finding]:
     actual = measured.mean_tflops
     if actual is None:
         return [Finding("NO_MEASUREMENT", "no launch took device time, so there is no throughput")]
-    limit = bench.peak_tflops * ctx.job.limits["min_share_of_peak"]
+    limit = _peak_tflops(bench) * ctx.job.limits["min_share_of_peak"]
     if actual >= limit:
         return []
     clock = f"clock {measured.clock_mhz.minimum:.0f} to {measured.clock_mhz.maximum:.0f} MHz"
-    message = f"{actual:.1f} TFLOPS are {100 * actual / bench.peak_tflops:.1f} % of the peak, {clock}"
+    message = f"{actual:.1f} TFLOPS are {100 * actual / _peak_tflops(bench):.1f} % of the peak, {clock}"
     shown = f"{limit:.1f} TFLOPS"
     return [Finding("MME_THROUGHPUT", message, engine="MME", actual=f"{actual:.1f} TFLOPS", limit=shown)]
 
 
-def _metrics(bench: _Bench, measured: _Measured, limits: Mapping[str, float]) -> tuple[Metric, ...]:
+def _metrics(bench: Bench, measured: _Measured, limits: Mapping[str, float]) -> tuple[Metric, ...]:
     if measured.mean_tflops is None or measured.elapsed_s <= 0:
         return ()
     tflops, clock = measured.tflops, measured.clock_mhz
@@ -261,7 +173,7 @@ def _metrics(bench: _Bench, measured: _Measured, limits: Mapping[str, float]) ->
             minimum=tflops.minimum,
             median=tflops.median,
             maximum=tflops.maximum,
-            limit=bench.peak_tflops * limits["min_share_of_peak"],
+            limit=_peak_tflops(bench) * limits["min_share_of_peak"],
             dilation=measured.box_s / measured.device_s,
         ),
         Metric("mme_clock", clock.median, "MHz", "device", "model", clock.minimum, clock.median, clock.maximum),

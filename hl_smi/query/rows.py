@@ -41,6 +41,4 @@ def query_rows(names: Sequence[str], snapshots: Sequence[DeviceSnapshot]) -> tup
 
 def address_text(row: ReplacedRow) -> str:
     """All parts of the address, in the order of hlml_row_address_t; without a comma, which would make a column."""
-    return (
-        f"hbm {row.hbm} pc {row.pseudo_channel} sid {row.stack_id} bank {row.bank} row 0x{row.row:04x}"
-    )
+    return f"hbm {row.hbm} pc {row.pseudo_channel} sid {row.stack_id} bank {row.bank} row 0x{row.row:04x}"

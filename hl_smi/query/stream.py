@@ -41,7 +41,8 @@ def _engine(name: str) -> Column:
 
 
 def _links_down(card: DeviceSnapshot) -> int:
-    return sum(port.is_connected and not port.is_up for port in card.ports)
+    # An external port without a cable is no trouble.
+    return sum(port.is_connected and not port.is_external and not port.is_up for port in card.ports)
 
 
 COLUMNS = (
@@ -54,7 +55,7 @@ COLUMNS = (
     Column("clock_soc_mhz", "soc", "MHz", 5, lambda card: card.clock_soc_mhz),
     Column("memory_used_mib", "mem", "MiB", 7, lambda card: memory_mib(0, card.memory_used_bytes)[1]),
     *(_engine(name) for name in ("mme", "tpc", "dma", "hbm", "nic", "pcie")),
-    Column("throttle", "throttle", "", 14, lambda card: "+".join(throttle_names(card.throttle_reasons)) or "-"),
+    Column("throttle", "throttle", "", 13, lambda card: "+".join(throttle_names(card.throttle_reasons)) or "-"),
     Column("ecc_uncorrected", "ecc", "", 4, lambda card: card.ecc_hbm.uncorrected_volatile
            + card.ecc_sram.uncorrected_volatile),
     Column("links_down", "down", "links", 6, _links_down),

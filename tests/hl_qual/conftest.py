@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -102,3 +105,45 @@ def fake_plugins(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             monkeypatch.setenv(f"FAKE_{index}", behaviour)
 
     return behave
+
+
+@dataclasses.dataclass(frozen=True)
+class Qualified:
+    """A run of hl_qual as a process: what it said, and the files of its report."""
+
+    status: int
+    stdout: str
+    stderr: str
+    log: Path
+
+    @property
+    def twin(self) -> dict[str, Any]:
+        values: dict[str, Any] = json.loads(self.log.with_suffix(".json").read_text())
+        return values
+
+    @property
+    def codes(self) -> dict[int, list[str]]:
+        """Codes of the findings by module id."""
+        return {card["module_id"]: [found["code"] for found in card["findings"]] for card in self.twin["devices"]}
+
+    def metrics(self, position: int = 0) -> dict[str, dict[str, Any]]:
+        """Metrics of a card by name."""
+        return {metric["name"]: metric for metric in self.twin["devices"][position]["metrics"]}
+
+    def consumers(self) -> list[str]:
+        """What the consumers' own commands say about the report file."""
+        words = ["bash", str(HERE / "conformance.sh"), str(self.log)]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+@pytest.fixture
+def qualify(box: Any) -> Callable[..., Qualified]:
+    """Run hl_qual on the private box; `words` is its command line."""
+
+    def run(words: str) -> Qualified:
+        command = [sys.executable, "-P", "-m", "hl_qual", *words.split()]
+        done = subprocess.run(command, env=box.env, capture_output=True, text=True, check=False)
+        logs = sorted((box.logs / "qual").glob("*"), key=lambda path: path.stat().st_mtime_ns)
+        return Qualified(done.returncode, done.stdout, done.stderr, logs[-1] if logs else box.logs)
+
+    return run

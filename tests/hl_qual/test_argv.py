@@ -98,6 +98,8 @@ def test_card_lists_are_separated_by_commas_or_blanks(ids: str) -> None:
         ("-f2 -c all -rmod serial -i 3", "-i"),
         ("-mb -c all -rmod serial -t 3", "-t"),
         ("-mb -c all -rmod serial -l high", "-l"),
+        ("-s -c all -rmod serial -l inc_power", "inc_power"),
+        ("-f2 -c all -rmod serial -l inc_power", "inc_power"),
         ("-hbm_dma_stress -i 1025 -c all -rmod serial", "1025"),
         ("-t matmul_stress -i 3", "-i"),
         ("-t matmul_stress --expected-devices=8", "--expected-devices=8"),

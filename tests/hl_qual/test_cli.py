@@ -31,6 +31,12 @@ def test_a_test_that_is_not_here_says_so_in_one_line(words: list[str]) -> None:
     assert "not available yet" in line
 
 
+def test_a_test_with_a_switch_has_no_short_form() -> None:
+    done = hl_qual("-t", "power_stress")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'power_stress' is neither a number of seconds nor a test" in done.stderr
+
+
 def test_help_lists_every_selector() -> None:
     done = hl_qual("-gaudi2", "-h")
     assert done.returncode == 0

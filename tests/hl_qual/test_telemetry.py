@@ -71,6 +71,7 @@ def test_telemetry_that_fails_a_card(make_snapshot: Make) -> None:
     assert judged(make_snapshot, {}, {}) == []
     assert judged(make_snapshot, {"throttle_reasons": ThrottleReason.POWER}, {}) == []
     assert judged(make_snapshot, {"throttle_reasons": ThrottleReason.THERMAL}, {}) == ["THERMAL_THROTTLING"]
+    assert judged(make_snapshot, {}, {"violation_thermal_ns": 10**8}) == ["THERMAL_THROTTLING"]
     assert judged(make_snapshot, {}, {"ecc_hbm": double}) == ["ECC_UNCORRECTED"]
     assert judged(make_snapshot, {}, {"ecc_sram": single}) == []
     assert judged(make_snapshot, {}, {"ecc_sram": single}, is_serr=True) == ["ECC_CORRECTED"]

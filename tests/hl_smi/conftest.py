@@ -90,6 +90,16 @@ _SENSORS = (
 )
 _FIRST_MAC = 0xB0FD0BD7C48D
 
+_EXTERNAL_PORTS = (8, 22, 23)
+_INTERNAL_PORTS = tuple(port for port in range(24) if port not in _EXTERNAL_PORTS)
+# Module 0 of an HLS-2 in a simple order: three links to each of the other seven.
+_PORTS = tuple(
+    PortState(port, True, True, True, None, None, (0,) * 7)
+    if port in _EXTERNAL_PORTS
+    else PortState(port, False, True, True, 1 + _INTERNAL_PORTS.index(port) // 3, port, (port, 2, 3, 4, 5, 6, 7))
+    for port in range(24)
+)
+
 _CARD = DeviceSnapshot(
     index=0,
     minor=0,
@@ -145,9 +155,10 @@ _CARD = DeviceSnapshot(
     replaced_rows=(),
     is_row_replacement_pending=False,
     mac_addresses=tuple(MacAddress(n + 1, (_FIRST_MAC + n).to_bytes(6, "big").hex(":")) for n in range(48)),
-    ports=tuple(PortState(port, port in (8, 22, 23), True, True) for port in range(24)),
+    ports=_PORTS,
     processes=(),
     reset_count=0,
+    cpu_affinity=(*range(40), *range(80, 120)),
 )
 
 _BOX = BoxInfo(

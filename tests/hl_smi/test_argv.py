@@ -11,10 +11,23 @@ from hypothesis import strategies as st
 from hl_smi.argv import Action, Options, parse
 from hl_smi.errors import UsageError
 from hl_smi.fields import FIELDS
+from hl_smi.query.select import Selector, SelectorKind
 from hl_smi.switches import SWITCHES, Argument
 
 LETTERS = "".join(switch.letter for switch in SWITCHES)
 NAMES = [name for switch in SWITCHES for name in switch.names]
+
+
+def at(bus_id: str) -> Selector:
+    """The card at an address."""
+    return Selector(SelectorKind.BUS_ID, bus_id)
+
+
+def index(number: str) -> Selector:
+    """The card with an index."""
+    return Selector(SelectorKind.INDEX, number)
+
+
 ARGUMENT_OF = {
     "display": "POWER",
     "device": "0000:43:00.0",
@@ -24,6 +37,19 @@ ARGUMENT_OF = {
     "ports": "0",
     "power-max": "500",
     "query-row-replacement": "uuid",
+    "loop-ms": "100",
+    "count": "3",
+    "output": "file",
+    "completion": "bash",
+}
+
+
+COMPANIONS_OF = {
+    "display": ["-q"],
+    "format": ["-Q", "index"],
+    "reset-aip": ["-i", "43:00.0"],
+    "ports": ["-n", "link"],
+    "count": ["-l"],
 }
 
 
@@ -42,9 +68,9 @@ def test_nothing_given_is_the_table() -> None:
         ("-q -d PRODUCT", Options(Action.REPORT, section="PRODUCT")),
         ("-qd PRODUCT", Options(Action.REPORT, section="PRODUCT")),
         ("-qdPRODUCT", Options(Action.REPORT, section="PRODUCT")),
-        ("-q -d POWER -i 43:00.0", Options(Action.REPORT, section="POWER", bus_id="0000:43:00.0")),
-        ("-i 0000:B3:00.0", Options(bus_id="0000:b3:00.0")),
-        ("--device=0001:b3:00.0 -D", Options(bus_id="0001:b3:00.0", is_debug=True)),
+        ("-q -d POWER -i 43:00.0", Options(Action.REPORT, section="POWER", selector=at("0000:43:00.0"))),
+        ("-i 0000:B3:00.0", Options(selector=at("0000:b3:00.0"))),
+        ("--device=0001:b3:00.0 -D", Options(selector=at("0001:b3:00.0"), is_debug=True)),
         ("-Q index -f csv", Options(Action.CSV, fields=("index",))),
         ("--query-aip=index --format=csv,noheader", Options(Action.CSV, fields=("index",), has_header=False)),
         (
@@ -53,26 +79,61 @@ def test_nothing_given_is_the_table() -> None:
         ),
         ("--query-gpu=name", Options(Action.CSV, fields=("name",))),
         ("--query-a=name", Options(Action.CSV, fields=("name",))),
-        ("-Q index -l", Options(Action.CSV, fields=("index",), loop_s=5)),
-        ("-Q index -l 1 -d 0", Options(Action.CSV, fields=("index",), loop_s=1, run_time_s=0)),
-        ("-l 10 -Q index", Options(Action.CSV, fields=("index",), loop_s=10)),
-        ("-l10", Options(loop_s=10)),
-        ("-l", Options(loop_s=5)),
-        ("--loop=2", Options(loop_s=2)),
-        ("--loop 2", Options(loop_s=2)),
-        ("-lq", Options(Action.REPORT, loop_s=5)),
-        ("-ql 3", Options(Action.REPORT, loop_s=3)),
+        ("-Q index -l", Options(Action.CSV, fields=("index",), loop_ms=5000)),
+        ("-Q index -l 1 -d 0", Options(Action.CSV, fields=("index",), loop_ms=1000, run_time_s=0)),
+        ("-l 10 -Q index", Options(Action.CSV, fields=("index",), loop_ms=10000)),
+        ("-l10", Options(loop_ms=10000)),
+        ("-l", Options(loop_ms=5000)),
+        ("--loop=2", Options(loop_ms=2000)),
+        ("--loop 2", Options(loop_ms=2000)),
+        ("-lq", Options(Action.REPORT, loop_ms=5000)),
+        ("-ql 3", Options(Action.REPORT, loop_ms=3000)),
         ("--fw-version", Options(Action.FIRMWARE)),
-        ("-n ports -i 43:00.0", Options(Action.NIC, nic_view="ports", bus_id="0000:43:00.0")),
+        ("-n ports -i 43:00.0", Options(Action.NIC, nic_view="ports", selector=at("0000:43:00.0"))),
         ("-n link -P 0,1,23", Options(Action.NIC, nic_view="link", ports=(0, 1, 23))),
-        ("-r -i 0000:19:00.0", Options(Action.RESET, bus_id="0000:19:00.0")),
+        ("-r -i 0000:19:00.0", Options(Action.RESET, selector=at("0000:19:00.0"))),
         ("--power 450", Options(Action.POWER_LIMIT, power_limit_w=450)),
         ("--power-limit=450", Options(Action.POWER_LIMIT, power_limit_w=450)),
         ("topo -c -N", Options(Action.TOPOLOGY, is_cpu_affinity_shown=True, is_numa_affinity_shown=True)),
         ("topo -cN", Options(Action.TOPOLOGY, is_cpu_affinity_shown=True, is_numa_affinity_shown=True)),
         ("-N topo", Options(Action.TOPOLOGY, is_numa_affinity_shown=True)),
         ("topo -h", Options(Action.HELP)),
-        ("dmon -i 43:00.0", Options(Action.MONITOR, bus_id="0000:43:00.0")),
+        ("dmon -i 43:00.0", Options(Action.MONITOR, selector=at("0000:43:00.0"))),
+        ("topo -m", Options(Action.TOPOLOGY, is_matrix_shown=True)),
+        (
+            "topo -c --json -o topo",
+            Options(Action.TOPOLOGY, is_cpu_affinity_shown=True, is_json=True, output_path="topo"),
+        ),
+        ("-q -o topo", Options(Action.REPORT, output_path="topo")),
+        ("-q -o stream", Options(Action.REPORT, output_path="stream")),
+        ("stream", Options(Action.STREAM, loop_ms=1000)),
+        ("stream --loop-ms 50 --count 3 -i 2", Options(Action.STREAM, index("2"), loop_ms=50, count=3)),
+        ("stream -l", Options(Action.STREAM, loop_ms=5000)),
+        ("top --loop-ms 250 -i module:3", Options(Action.TOP, Selector(SelectorKind.MODULE, "3"), loop_ms=250)),
+        ("top", Options(Action.TOP, loop_ms=500)),
+        ("events --json", Options(Action.EVENTS, is_json=True)),
+        ("events --past --no-follow", Options(Action.EVENTS, is_past_shown=True, is_followed=False)),
+        ("stream -h", Options(Action.HELP)),
+        ("-i 0", Options(selector=index("0"))),
+        ("-i 007", Options(selector=index("7"))),
+        ("-i am99123400", Options(selector=Selector(SelectorKind.SERIAL, "AM99123400"))),
+        (
+            "-i 01p0-HL2080A0-15-TF8A81-09-07-06",
+            Options(selector=Selector(SelectorKind.UUID, "01P0-HL2080A0-15-TF8A81-09-07-06")),
+        ),
+        ("--json", Options(is_json=True)),
+        ("-q --json -d POWER", Options(Action.REPORT, section="POWER", is_json=True)),
+        ("--loop-ms 100 --count 4", Options(loop_ms=100, count=4)),
+        ("--loo 2", Options(loop_ms=2000)),
+        ("-l --count 2", Options(loop_ms=5000, count=2)),
+        ("-Q index --output=x", Options(Action.CSV, fields=("index",), output_path="x")),
+        (
+            "--query-row-replacement=uuid,Replaced_rows.address -f csv,noheader",
+            Options(Action.ROW_REPLACEMENT, fields=("uuid", "replaced_rows.address"), has_header=False),
+        ),
+        ("--help-query-aip", Options(Action.HELP_FIELDS)),
+        ("--hel", Options(Action.HELP)),
+        ("--completion zsh", Options(Action.COMPLETION, shell="zsh")),
         ("-v", Options(Action.VERSION)),
         ("-q -v", Options(Action.VERSION)),
         ("-v -h", Options(Action.HELP)),
@@ -98,7 +159,27 @@ def test_command_line(line: str, expected: Options) -> None:
         ("-i", "-i needs an argument"),
         ("-i 43:00", "'43:00'"),
         ("-i 0000:43:00.8", "'0000:43:00.8'"),
-        ("-i 0", "'0'"),
+        ("-i POWER", "'POWER'"),
+        ("-i -1", "'-1'"),
+        ("-i module:x", "'module:x'"),
+        ("-i \N{ARABIC-INDIC DIGIT ONE}", "index"),
+        ("-i 0000:43:00.0,1", "module:3"),
+        ("--loop-ms 5", "'5'"),
+        ("--loop-ms", "--loop-ms needs an argument"),
+        ("-l 1 --loop-ms 100", "can not be combined"),
+        ("--count 3", "needs -l or --loop-ms"),
+        ("-l --count 0", "'0'"),
+        ("-Q index -f csv --json", "can not be combined"),
+        ("-r -i 0 --json", "--json"),
+        ("--query-row-replacement rows", "replaced_rows.pending"),
+        ("--completion csh", "'csh'"),
+        ("-o", "-o needs an argument"),
+        ("stream -Q index", "'-Q'"),
+        ("stream -x", "'-x'"),
+        ("top --json", "'--json'"),
+        ("events --no-follow", "needs --past"),
+        ("-D stream", "'stream'"),
+        ("--help=query", "takes no argument"),
         ("-q -d POWR", "'POWR'"),
         ("-q -d power", "'power'"),
         ("-q -d POWER,CLOCK", "'POWER,CLOCK'"),
@@ -192,11 +273,15 @@ def test_any_unknown_letter_is_a_usage_error(letter: str) -> None:
 def test_prefix_is_the_option_or_ambiguous(name: str, data: st.DataObject) -> None:
     prefix = name[: data.draw(st.integers(min_value=1, max_value=len(name)))]
     switch = next(switch for switch in SWITCHES if name in switch.names)
-    candidates = {other.key for other in SWITCHES for known in other.names if known.startswith(prefix)}
+    matches = [other for other in SWITCHES for known in other.names if known.startswith(prefix)]
+    vendors = [other for other in matches if not other.is_extension]
+    candidates = {other.key for other in vendors or matches}
+    if switch.key not in candidates:
+        return  # the prefix of one of our own options, which stays the vendor's
     is_exact = prefix in NAMES
     argument = ["43:00.0" if switch.key == "device" else ARGUMENT_OF.get(switch.key, "")]
     extra = argument if switch.argument is Argument.REQUIRED else []
-    companions = {"display": ["-q"], "format": ["-Q", "index"], "reset-aip": ["-i", "43:00.0"]}.get(switch.key, [])
+    companions = COMPANIONS_OF.get(switch.key, [])
     if is_exact and prefix != name:
         return  # the prefix is another option's own name, such as --query of --query-aip
     if len(candidates) > 1 and not is_exact:

@@ -63,6 +63,7 @@ def server(monkeypatch: pytest.MonkeyPatch, make_snapshot: Callable[..., Any], m
     server = Server([Card(index, make_snapshot(index=index, minor=index)) for index in range(2)])
     module: Any = types.ModuleType("hlml")
     module.HlmlError, module.DriverNotLoadedError = HlmlError, DriverNotLoadedError
+    module.installed_version = lambda: None
     module.init, module.box_info, module.devices = server.init, make_box, lambda: server.cards
     monkeypatch.setitem(sys.modules, "hlml", module)
     for name in ("ENABLE_CONSOLE", "HABANA_LOGS", "HABANA_VISIBLE_DEVICES"):
@@ -96,7 +97,14 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         ("--fw-versions", "arcmp"),
         ("-n link", "port  0:\tUP"),
         ("-n ports", "port 8:\texternal"),
+        ("-n stats", "port 0:\n\tOctetsReceivedOK: "),
+        ("--query-row-replacement uuid", "uuid\n"),
         ("topo -N", "modID\tNUMA Affinity"),
+        ("topo -c", "modID\tCPU Affinity"),
+        ("topo -m", "module"),
+        ("stream --count 1", "# time"),
+        ("--help-query-aip", "temperature.aip [C]"),
+        ("--completion bash", "complete -F _hl_smi hl-smi"),
         ("-h", "usage: hl-smi"),
     ],
 )
@@ -111,11 +119,11 @@ def test_answer_goes_to_standard_output(server: Server, run: Run, line: str, exp
     [
         ("-x", 2, "hl-smi: unknown option '-x'"),
         ("-i 99:00.0", 1, "hl-smi: no AIP at 0000:99:00.0; present: 0000:43:00.0"),
-        ("-n stats", 1, "hl-smi: -n stats is not supported yet"),
-        ("--query-row-replacement uuid", 1, "hl-smi: --query-row-replacement is not supported yet"),
-        ("topo -c -N", 1, "hl-smi: topo -c is not supported yet"),
-        ("dmon", 1, "hl-smi: dmon is not supported yet"),
-        ("-p 900 -i 43:00.0", 1, "hl-smi: power limit 900 W is above"),
+        ("-i 9", 1, "hl-smi: no AIP with index 9; present: 0, 1"),
+        ("dmon", 1, "hl-smi: dmon is not supported"),
+        ("-q -o /nonexistent/x", 1, "hl-smi: can not write to '/nonexistent/x': No such file or directory"),
+        ("-q -o /", 1, "hl-smi: can not write to '/': Is a directory"),
+        ("-p 900 -i 0", 1, "hl-smi: power limit 900 W is above"),
     ],
 )
 def test_error_is_one_line_on_standard_error(server: Server, run: Run, line: str, status: int, expected: str) -> None:
@@ -126,7 +134,7 @@ def test_error_is_one_line_on_standard_error(server: Server, run: Run, line: str
 
 def test_no_cards(server: Server, run: Run) -> None:
     server.cards = []
-    for line in ("", "-L", "-Q index", "-n link", "topo -N"):
+    for line in ("", "-L", "-Q index", "-n link", "topo -N", "stream", "top", "events", "--json"):
         assert run(line) == (1, "no AIPs available\n", "")
     assert run("-v")[0] == 0
 
@@ -135,6 +143,13 @@ def test_driver_not_loaded(server: Server, run: Run) -> None:
     server.failure = DriverNotLoadedError("the driver is not loaded; gaudi-box up loads it")
     expected = (1, "no AIPs available\n", "hl-smi: the driver is not loaded; gaudi-box up loads it\n")
     assert run("") == run("-q") == expected
+
+
+def test_version_is_told_also_without_a_driver(server: Server, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.failure = DriverNotLoadedError("the driver is not loaded; gaudi-box up loads it")
+    monkeypatch.setattr(sys.modules["hlml"], "installed_version", lambda: "hl-1.24.1-fw-62.6.2.0 (date)")
+    assert run("-v") == (0, "Habanalabs hl-smi/hlml version hl-1.24.1-fw-62.6.2.0 (date)\n", "")
+    assert run("-q")[0] == 1
 
 
 def test_box_error_is_shown_on_one_line(server: Server, run: Run) -> None:
@@ -243,6 +258,38 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_csv_loop_prints_the_header_once_and_ends_after_its_run_time(server: Server, run: Run, clock: Clock) -> None:
     assert run("-Q index -f csv -l 2 -d 5") == (0, "index\n" + "0\n1\n" * 3, "")
     assert clock.slept_s == [2.0, 2.0]
+
+
+def test_count_ends_a_loop_in_milliseconds(server: Server, run: Run, clock: Clock) -> None:
+    assert run("-Q index -f csv,noheader --loop-ms 250 --count 3") == (0, "0\n1\n" * 3, "")
+    assert clock.slept_s == pytest.approx([0.25, 0.25])
+
+
+def test_stream_repeats_its_heading(server: Server, run: Run, clock: Clock) -> None:
+    status, out, err = run("stream --loop-ms 100 --count 41 -i 1")
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert [number for number, line in enumerate(lines) if line.startswith("# time")] == [0, 22, 44]
+    assert len(lines) == 41 + 6
+
+
+def test_output_file_gets_every_iteration_and_the_console_nothing(
+    server: Server, run: Run, clock: Clock, tmp_path: Path
+) -> None:
+    path = tmp_path / "out"
+    path.write_text("before\n")
+    assert run(f"-Q index -l 1 --count 2 -o {path}") == (0, "", "")
+    assert path.read_text() == "before\nindex\n0\n1\n0\n1\n"
+
+
+def test_output_file_is_written_also_when_the_console_is_off(
+    server: Server, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ENABLE_CONSOLE", "false")
+    assert run(f"-Q index -o {tmp_path}/out") == (0, "", "")
+    assert (tmp_path / "out").read_text() == "index\n0\n1\n"
+    assert run(f"-h -o {tmp_path}/help") == (0, "", "")
+    assert (tmp_path / "help").read_text().startswith("usage: hl-smi")
 
 
 def test_run_time_without_a_loop_prints_once(server: Server, run: Run, clock: Clock) -> None:

@@ -33,12 +33,29 @@ def test_table_of_the_default_box(box: Any) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["-q"], ["-L"], ["-Q", "index,uuid,power.draw"], ["-n", "link"], ["-n", "ports"], ["--fw-versions"], ["-v"]],
+    [
+        ["-q"],
+        ["-L"],
+        ["-Q", "index,uuid,power.draw"],
+        ["-n", "link"],
+        ["-n", "ports"],
+        ["--fw-versions"],
+        ["-v"],
+        ["-n", "stats"],
+        ["topo", "-c", "-N"],
+        ["topo", "-m"],
+        ["stream", "--count", "1"],
+        ["--json"],
+        ["-i", "module:3"],
+        ["--query-row-replacement", "uuid"],
+        ["events", "--past", "--no-follow", "--json", "-i", "3"],
+        ["top"],
+    ],
 )
 def test_every_view_of_the_default_box(box: Any, words: list[str]) -> None:
     result = run(box, *words)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.isascii() and result.stdout.endswith("\n")
+    assert result.stdout.isascii() and (result.stdout.endswith("\n") or words[0] == "events")
 
 
 def test_memory_adds_up_and_numbers_are_whole(box: Any) -> None:
@@ -169,3 +186,51 @@ def test_debug_names_the_box(box: Any) -> None:
     result = run(box, "-D", "-Q", "index", "-f", "csv,noheader")
     assert result.stdout.splitlines() == [str(index) for index in range(8)]
     assert os.fspath(box.path) in result.stderr and "emulated" in result.stderr
+
+
+def test_topology_of_the_box(box: Any) -> None:
+    rows = run(box, "topo", "-c", "-N").stdout.splitlines()[2:]
+    assert [row.rstrip() for row in rows[3:5]] == ["3\t0-39, 80-119  \t0", "4\t40-79, 120-159  \t1"]
+    matrix = run(box, "topo", "-m").stdout.splitlines()[1:9]
+    assert [row.split()[1:9].count("3") for row in matrix] == [7] * 8
+
+
+def test_card_is_the_same_by_every_name(box: Any) -> None:
+    fields = "index,module_id,bus_id,uuid,serial"
+    rows = run(box, "-Q", fields, "-f", "csv,noheader").stdout.splitlines()
+    index, module, bus_id, uuid, serial = rows[5].split(", ")
+    for name in (index, f"module:{module}", bus_id, bus_id.removeprefix("0000:"), uuid, serial):
+        assert run(box, "-Q", fields, "-f", "csv,noheader", "-i", name).stdout.splitlines() == [rows[5]]
+
+
+def test_events_are_followed_until_a_signal(box: Any) -> None:
+    from device.card import Box
+
+    process = subprocess.Popen(
+        [*COMMAND, "events", "--past", "-i", "2"],
+        env=box.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    with Box.open(for_writing=True) as writer:
+        writer.cards[1].post_event(8, 1)
+        writer.cards[2].post_event(8, 41)
+        first = process.stdout.readline()
+        writer.cards[2].post_event(2, 42)
+        second = process.stdout.readline()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d [\d:.]{12}  AIP 2   module 3   0000:1a:00.0  DRAM_ERROR  41\n", first)
+    assert second.endswith("  CRITICAL_ERROR  42\n")
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == -signal.SIGTERM
+
+
+def test_version_without_a_driver(box: Any) -> None:
+    from device.box_control import set_driver
+
+    version = run(box, "-v").stdout
+    set_driver(box.path, False)
+    assert run(box, "-v").stdout == version
+    assert run(box).stdout == "no AIPs available\n"

@@ -14,6 +14,7 @@ import pytest
 
 from hl_smi.argv import parse
 from hl_smi.pages import Moment, page
+from hl_smi.query.select import matching
 from hl_smi.render.version import render_version
 from hlml.types import ProcessInfo
 
@@ -43,8 +44,9 @@ def shown(make_snapshot: Callable[..., Any], make_box: Callable[..., Any]) -> Sh
 
     def show(line: str) -> str:
         options = parse(line.split())
-        chosen = tuple(card for card in cards if options.bus_id in (None, card.pci.bus_id))
-        return page(options, Moment(make_box(), chosen, len(cards), lambda _: "Tue Aug  2 20:16:52 UTC 2022"), True)
+        chosen = matching(cards, options.selector)
+        moment = Moment(make_box(), chosen, len(cards), lambda _: "Tue Aug  2 20:16:52 UTC 2022", lambda _: "20:16:52")
+        return page(options, moment, 0)
 
     return show
 

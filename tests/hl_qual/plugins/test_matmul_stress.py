@@ -94,7 +94,9 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         np.savez(tmp_path / f"golden{number}.npz", result=golden.result, checksums=golden.checksums)
     from device.recipe import to_bytes
 
-    (tmp_path / "recipe.bin").write_bytes(to_bytes(matmul_workload._compiled("gaudi2", SIZE)))
+    (tmp_path / "recipe.bin").write_bytes(
+        to_bytes(matmul_workload.compiled("gaudi2", matmul_workload.Shape(SIZE, SIZE, SIZE)))
+    )
     (tmp_path / "notes.json").write_text(json.dumps({"executing": "x", "golden": "y"}))
     return tmp_path
 

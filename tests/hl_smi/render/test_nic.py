@@ -1,4 +1,4 @@
-"""-n ports and -n link, with the port layout of an HL-288E and of an HL-225."""
+"""-n ports, -n link and -n stats, with the port layout of an HL-288E and of an HL-225."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from hl_smi.errors import RunError
 from hl_smi.query.nic import query_ports
-from hl_smi.render.nic import render_links, render_ports
+from hl_smi.render.nic import render_links, render_ports, render_statistics
 from hlml.types import PortState
 
 # 1.23, HL-288E: ports 0-5 and 10-21, published with blanks where the tool prints a TAB.
@@ -52,3 +52,22 @@ def test_unknown_port_is_named(make_snapshot: Callable[..., Any]) -> None:
 def test_lost_card_has_no_link(make_snapshot: Callable[..., Any]) -> None:
     (device,) = query_ports((make_snapshot(is_lost=True),), None, is_external_default=False)
     assert not any(port.is_up for port in device.ports)
+
+
+def test_statistics_are_one_colon_a_line_behind_their_port(make_snapshot: Callable[..., Any]) -> None:
+    text = render_statistics(query_ports((make_snapshot(),), (3, 8), is_external_default=True), has_headings=False)
+    lines = text.splitlines()
+    assert lines[0] == "port 3:" and lines[8] == "port 8:"
+    assert lines[1:3] == ["\tOctetsReceivedOK: 3", "\tOctetsTransmittedOK: 2"]
+    assert lines[7] == "\tpcs_link_toggles: 7" and lines[15] == "\tpcs_link_toggles: 0"
+    assert all(line.count(":") == 1 for line in lines)
+
+
+def test_statistics_have_external_ports_too(make_snapshot: Callable[..., Any]) -> None:
+    text = render_statistics(query_ports((make_snapshot(),), None, is_external_default=True), has_headings=True)
+    assert text.count("port ") == 24
+
+
+def test_lost_card_has_no_counters(make_snapshot: Callable[..., Any]) -> None:
+    devices = query_ports((make_snapshot(is_lost=True),), (3,), is_external_default=True)
+    assert render_statistics(devices, has_headings=False).count(": N/A\n") == 7
