@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -310,7 +311,8 @@ static int open_default(gaudi_box **out, const char *path, bool for_writing, gau
     const gaudi_box_identity *identity = NULL;
     const gaudi_card_image *cards = NULL;
     size_t card_count = 0;
-    int rc = gaudi_default_box(getenv("GAUDI_BOX_TYPE"), &identity, &cards, &card_count, error);
+    const char *type = getauxval(AT_SECURE) ? NULL : getenv("GAUDI_BOX_TYPE");
+    int rc = gaudi_default_box(type, &identity, &cards, &card_count, error);
     if (rc == 0)
         rc = gaudi_box_create_missing(path, identity, cards, card_count, error);
     if (rc == -EACCES || rc == -EROFS || rc == -EPERM || rc == -ENOENT)

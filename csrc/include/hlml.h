@@ -4,7 +4,7 @@
  *   HLML_ERROR_UNINITIALIZED      hlml_init has not succeeded
  *   HLML_ERROR_INVALID_ARGUMENT   a null pointer, a foreign handle, a value outside its enum, a text buffer of length 0
  *   HLML_ERROR_DRIVER_NOT_LOADED  the driver was unloaded since
- *   HLML_ERROR_AIP_IS_LOST        the card fell off the bus, or its box was taken down
+ *   HLML_ERROR_AIP_IS_LOST        the card fell off the bus, or its box was taken down or replaced
  *   HLML_ERROR_NOT_SUPPORTED      this card or this release does not have it
  * Texts: HLML_ERROR_INSUFFICIENT_SIZE if text and NUL do not fit `length`; they always end with NUL inside it.
  *
@@ -276,7 +276,8 @@ typedef struct hlml_aip_error_counters {
 /* ---- Library and discovery ------------------------------------------------------------------------------- */
 
 /* Attach the box; make the default one if there is none. ALREADY_INITIALIZED without a shutdown in between;
- * DRIVER_NOT_LOADED if the box has no driver loaded; UNKNOWN if its state cannot be read (HLML_DEBUG=1 says why). */
+ * DRIVER_NOT_LOADED if the box has no driver loaded; UNKNOWN if its state cannot be read or HLML_ABI is no level
+ * (HLML_DEBUG=1 says why); MEMORY if other threads do not come back from more than a dozen boxes attached before. */
 hlml_return_t hlml_init(void);
 
 /* As hlml_init. Flags are accepted and have no effect; the documented value is 0. */
@@ -491,10 +492,11 @@ hlml_return_t hlml_device_get_replaced_rows_pending_status(hlml_device_t device,
 /* A set from a pool of 64. MEMORY: all are in use. */
 hlml_return_t hlml_event_set_create(hlml_event_set_t *set);
 
-/* Give the set back; a waiter gets INVALID_ARGUMENT. */
+/* Give the set back; who waits for it gets INVALID_ARGUMENT within a second. */
 hlml_return_t hlml_event_set_free(hlml_event_set_t set);
 
-/* Record events of these types (HLML_EVENT_*) of a card from now on; several cards may share a set. */
+/* Record events of these types (HLML_EVENT_*) of a card from now on; several cards may share a set. Goes on after a
+ * shutdown; if the next init attaches another box, from that init on. */
 hlml_return_t hlml_device_register_events(hlml_device_t device, unsigned long long event_types, hlml_event_set_t set);
 
 /* The oldest recorded event, waiting up to timeoutms. TIMEOUT: none came, and *data is zero. */

@@ -108,6 +108,23 @@ def test_library_needs_only_libc_and_libm() -> None:
     assert needed <= {"libc.so.6", "libm.so.6"}
 
 
+# Functions that are older than glibc 2.28 and only got a new version since, so that a build against 2.28 has them too.
+REVERSIONED = {"exp", "log", "pow", "stat", "fstat", "lstat", "fstatat", "stat64", "fstat64", "lstat64", "fstatat64"}
+
+
+def test_library_calls_nothing_younger_than_glibc_2_28() -> None:
+    shown = subprocess.run(["objdump", "-T", hlml.libdir() / "libhlml.so"], capture_output=True, text=True, check=True)
+    used = re.findall(r"GLIBC_(\d+)\.(\d+)\)? +(\w+)", shown.stdout)
+    young = {name for major, minor, name in used if (int(major), int(minor)) > (2, 28)}
+    assert {name for name in young if not name.startswith("pthread_")} <= REVERSIONED
+
+
+def test_header_declares_no_other_function() -> None:
+    header = (hlml.include_dir() / "hlml.h").read_text(encoding="utf-8")
+    declared = re.findall(r"^hlml_return_t (\w+)\(", header, re.MULTILINE)
+    assert sorted(declared) == sorted(FUNCTIONS)
+
+
 def build_program(tmp_path: Path) -> Path:
     env = {**os.environ, "PKG_CONFIG_PATH": str(pkgconfig_dir())}
     flags = subprocess.run(

@@ -21,7 +21,8 @@ mount -t overlay overlay -o lowerdir="$work/lower:/usr/lib" /usr/lib && exec "$@
 
 def run_with_library(script: str, box: PrivateBox) -> subprocess.CompletedProcess[str]:
     env = {**box.env, "LIBRARY": str(hlml.libdir() / "libhlml.so")}
-    command = ["unshare", "-m", "sh", "-c", OVERLAY, "sh", sys.executable, "-c", script]
+    own_namespace = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    command = [*own_namespace, "sh", "-c", OVERLAY, "sh", sys.executable, "-c", script]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -121,6 +124,122 @@ def test_getters_of_a_retired_box_give_lost_and_of_an_unloaded_driver_say_so(
     power.value = 7
     assert library.hlml_device_get_power_usage(device, ctypes.byref(power)) == LOST
     assert power.value == 7
+
+
+def test_discovery_in_a_dead_box_says_so(library: ctypes.CDLL, box: PrivateBox) -> None:
+    handle, count, text = ctypes.c_void_p(), ctypes.c_uint(), ctypes.create_string_buffer(128)
+    uuid = ctypes.create_string_buffer(128)
+    assert library.hlml_device_get_uuid(handle_of(library, 0), uuid, 128) == SUCCESS
+
+    def codes() -> set[int]:
+        return {
+            library.hlml_device_get_count(ctypes.byref(count)),
+            library.hlml_device_get_handle_by_index(0, ctypes.byref(handle)),
+            library.hlml_device_get_handle_by_pci_bus_id(b"19:00.0", ctypes.byref(handle)),
+            library.hlml_device_get_handle_by_UUID(uuid.value, ctypes.byref(handle)),
+            library.hlml_get_driver_version(text, 128),
+            library.hlml_get_nic_driver_version(text, 128),
+        }
+
+    assert codes() == {SUCCESS}
+    set_driver(box.path, False)
+    assert codes() == {NOT_LOADED}
+    set_driver(box.path, True)
+    retire_box(box.path)
+    assert codes() == {LOST}
+    assert library.hlml_get_hlml_version(text, 128) == SUCCESS  # its own version, not the driver's
+
+
+def test_limit_out_of_the_constraints_is_an_invalid_argument(library: ctypes.CDLL) -> None:
+    low, high, limit = ctypes.c_uint(), ctypes.c_uint(), ctypes.c_uint()
+    device = handle_of(library, 0)
+    constraints = library.hlml_device_get_power_management_limit_constraints
+    assert constraints(device, ctypes.byref(low), ctypes.byref(high)) == SUCCESS
+    assert library.hlml_device_set_power_management_limit(device, low.value) == SUCCESS
+    assert library.hlml_device_set_power_management_limit(device, low.value - 1) == INVALID
+    assert library.hlml_device_set_power_management_limit(device, high.value + 1) == INVALID
+    assert library.hlml_device_get_power_management_limit(device, ctypes.byref(limit)) == SUCCESS
+    assert limit.value == low.value
+
+
+def test_limit_is_not_supported_for_who_may_not_set_it(box: PrivateBox) -> None:
+    """HLML has no code for permission. A number out of the constraints is still the caller's mistake first."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become somebody else")
+    for directory in (box.path, *box.path.parents):
+        if str(directory).startswith("/tmp/") and directory.owner() == "root":
+            directory.chmod(0o755)
+    script = (
+        "import ctypes, os, sys; os.setuid(65534); library = ctypes.CDLL(None); device = ctypes.c_void_p();"
+        "assert library.hlml_init() == 0;"
+        "assert library.hlml_device_get_handle_by_index(0, ctypes.byref(device)) == 0;"
+        "print([library.hlml_device_set_power_management_limit(device, mw) for mw in (500000, 1)])"
+    )
+    env = {**box.env, "LD_PRELOAD": str(hlml.libdir() / "libhlml.so")}
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"[{NOT_SUPPORTED}, {INVALID}]\n"
+
+
+def test_replaced_rows_are_bounded_by_the_incoming_count(library: ctypes.CDLL) -> None:
+    """The metric exporter passes a count of 0 with a buffer of one element."""
+    count, rows = ctypes.c_uint(0), (ctypes.c_uint8 * 12)(*[0xA5] * 12)
+    assert library.hlml_device_get_replaced_rows(handle_of(library, 0), 0, ctypes.byref(count), rows) == SUCCESS
+    assert bytes(rows) == b"\xa5" * 12
+    assert library.hlml_device_get_replaced_rows(handle_of(library, 0), 2, ctypes.byref(count), rows) == INVALID
+
+
+def test_statistics_have_names_in_slots_and_few_counters(library: ctypes.CDLL) -> None:
+    class Statistics(ctypes.Structure):
+        _fields_ = (
+            ("port", ctypes.c_uint32),
+            ("names", ctypes.c_void_p),
+            ("values", ctypes.c_void_p),
+            ("count", ctypes.c_void_p),
+        )
+
+    names, values, count = (ctypes.c_char * (32 * 9))(), (ctypes.c_uint64 * 9)(*[77] * 9), ctypes.c_uint32()
+    stats = Statistics(8, ctypes.addressof(names), ctypes.addressof(values), ctypes.addressof(count))
+    device = handle_of(library, 0)
+    assert library.hlml_nic_get_statistics(device, ctypes.byref(stats)) == SUCCESS
+    assert 1 <= count.value <= 8
+    slots = [names.raw[i * 32 : i * 32 + 32].rstrip(b"\0") for i in range(9)]
+    assert all(slot.isascii() and 0 < len(slot) < 32 and b"\0" not in slot for slot in slots[: count.value])
+    assert not any(slots[count.value :])
+    assert list(values)[count.value :] == [77] * (9 - count.value)
+    stats.port = 24
+    assert library.hlml_nic_get_statistics(device, ctypes.byref(stats)) == INVALID
+
+
+def test_port_masks_fit_single_words(library: ctypes.CDLL) -> None:
+    """The metric exporter passes one word each; the highest supported port is external, or gohlml panics."""
+    masks = (ctypes.c_uint64 * 4)(0, 77, 0, 77)
+    external = ctypes.byref(masks, 16)
+    assert library.hlml_get_mac_addr_info(handle_of(library, 0), masks, external) == SUCCESS
+    assert (masks[1], masks[3]) == (77, 77)
+    assert masks[0] == 0xFFFFFF
+    assert masks[2] & ~masks[0] == 0
+    assert bin(masks[2]).count("1") == 3
+
+
+def test_affinity_fills_all_words_and_setting_it_keeps_a_usable_mask(library: ctypes.CDLL) -> None:
+    words, node = (ctypes.c_ulong * 20)(*[77] * 20), (ctypes.c_ulong * 2)(77, 77)
+    device = handle_of(library, 0)
+    assert library.hlml_device_get_cpu_affinity(device, 20, words) == SUCCESS
+    assert any(words)
+    assert 77 not in list(words)[16:]
+    assert library.hlml_device_get_memory_affinity(device, 2, node, 0) == SUCCESS
+    assert bin(node[0]).count("1") == 1
+    assert node[1] == 0
+    assert library.hlml_device_get_cpu_affinity_within_scope(device, 20, words, 2) == INVALID
+    before = os.sched_getaffinity(0)
+    try:
+        for index in range(8):
+            assert library.hlml_device_set_cpu_affinity(handle_of(library, index)) == SUCCESS
+            assert os.sched_getaffinity(0)
+        assert library.hlml_device_clear_cpu_affinity(device) == SUCCESS
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def test_lost_card_is_lost_and_the_others_answer(library: ctypes.CDLL) -> None:
