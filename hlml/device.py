@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 from hlml._hlml import ffi, lib
-from hlml.errors import BoxError, DriverNotLoadedError, UninitializedError, error_of
+from hlml.errors import BoxError, DriverNotLoadedError, HlmlError, UninitializedError, error_of
 from hlml.snapshot import CardReader, text
 from hlml.types import BoxInfo, DeviceSnapshot, ThrottleReason
 
@@ -18,6 +18,18 @@ __all__ = ["Device", "box_info", "device_count", "devices", "init", "shutdown"]
 _ENODEV = 19
 # How long a hard reset takes in box time; the published tests of hl_qual speak of a few seconds. Assumed.
 _RESET_NS = 3_000_000_000
+
+
+# Bound once: a look-up in the extension module costs as much as the call.
+_value_module_id = lib.hlml_value_module_id
+_value_temperature = lib.hlml_value_temperature
+_value_power = lib.hlml_value_power
+_value_power_limit = lib.hlml_value_power_limit
+_value_clock_soc = lib.hlml_value_clock_soc
+_value_utilization = lib.hlml_value_utilization
+_value_memory_used = lib.hlml_value_memory_used
+_value_energy = lib.hlml_value_energy
+_value_throttle_reasons = lib.hlml_value_throttle_reasons
 
 
 class _Attachment:
@@ -126,10 +138,8 @@ class Device:
         if code != 0:
             raise error_of(code, f"{what}, card {self.index}")
 
-    def _number(self, function: str, *arguments: Any) -> int:
-        out = ffi.new("unsigned int *")
-        self._check(getattr(lib, function)(self._handle, *arguments, out), function)
-        return int(out[0])
+    def _fail(self, value: int, what: str) -> HlmlError:
+        return error_of(-value, f"{what}, card {self.index}")
 
     def _text(self, function: str) -> str:
         out = ffi.new("char[256]")
@@ -154,7 +164,10 @@ class Device:
     @property
     def module_id(self) -> int:
         """OAM slot. Vendor tool: hl-smi -Q module_id."""
-        return self._number("hlml_device_get_module_id")
+        value: int = _value_module_id(self._handle)
+        if value < 0:
+            raise self._fail(value, "hlml_device_get_module_id")
+        return value
 
     @property
     def status(self) -> str:
@@ -164,52 +177,66 @@ class Device:
     @property
     def temperature_c(self) -> int:
         """Hottest on-chip sensor, whole degrees Celsius. Vendor tool: hl-smi -Q temperature.aip."""
-        return self._number("hlml_device_get_temperature", 0)
+        value: int = _value_temperature(self._handle)
+        if value < 0:
+            raise self._fail(value, "hlml_device_get_temperature")
+        return value
 
     @property
     def power_mw(self) -> int:
         """54 V rail, milliwatts. Vendor tool: hl-smi -Q power.draw (in watts)."""
-        return self._number("hlml_device_get_power_usage")
+        value: int = _value_power(self._handle)
+        if value < 0:
+            raise self._fail(value, "hlml_device_get_power_usage")
+        return value
 
     @property
     def power_limit_mw(self) -> int:
         """Present limit of the 54 V rail, milliwatts."""
-        return self._number("hlml_device_get_power_management_limit")
+        value: int = _value_power_limit(self._handle)
+        if value < 0:
+            raise self._fail(value, "hlml_device_get_power_management_limit")
+        return value
 
     @property
     def clock_soc_mhz(self) -> int:
         """Present SoC clock, MHz. Vendor tool: hl-smi -Q clocks.current.soc."""
-        return self._number("hlml_device_get_clock_info", 0)
+        value: int = _value_clock_soc(self._handle)
+        if value < 0:
+            raise self._fail(value, "hlml_device_get_clock_info")
+        return value
 
     @property
     def utilization_percent(self) -> int:
         """The driver's utilisation, percent, from power. Vendor tool: hl-smi -Q utilization.aip."""
-        out = ffi.new("hlml_utilization_t *")
-        self._check(lib.hlml_device_get_utilization_rates(self._handle, out), "hlml_device_get_utilization_rates")
-        return int(out.aip)
+        value: int = _value_utilization(self._handle)
+        if value < 0:
+            raise self._fail(value, "hlml_device_get_utilization_rates")
+        return value
 
     @property
     def memory_used_bytes(self) -> int:
         """Used HBM including what the driver keeps, bytes. Vendor tool: hl-smi -Q memory.used (in MiB)."""
-        out = ffi.new("hlml_memory_t *")
-        self._check(lib.hlml_device_get_memory_info(self._handle, out), "hlml_device_get_memory_info")
-        return int(out.used)
+        value: int = _value_memory_used(self._handle)
+        if value < 0:
+            raise self._fail(value, "hlml_device_get_memory_info")
+        return value
 
     @property
     def energy_mj(self) -> int:
         """Energy since the driver was loaded, millijoules."""
-        out = ffi.new("unsigned long long *")
-        function = "hlml_device_get_total_energy_consumption"
-        self._check(lib.hlml_device_get_total_energy_consumption(self._handle, out), function)
-        return int(out[0])
+        value: int = _value_energy(self._handle)
+        if value < 0:
+            raise self._fail(value, "hlml_device_get_total_energy_consumption")
+        return value
 
     @property
     def throttle_reasons(self) -> ThrottleReason:
         """Why the clock is below its maximum now; NONE if it is not."""
-        out = ffi.new("unsigned long long *")
-        function = "hlml_device_get_current_clocks_throttle_reasons"
-        self._check(lib.hlml_device_get_current_clocks_throttle_reasons(self._handle, out), function)
-        return ThrottleReason(int(out[0]))
+        value: int = _value_throttle_reasons(self._handle)
+        if value < 0:
+            raise self._fail(value, "hlml_device_get_current_clocks_throttle_reasons")
+        return ThrottleReason(value)
 
     def set_power_limit_mw(self, limit_mw: int) -> None:
         """Set the limit of the 54 V rail. BoxError names what is wrong: permission or range."""

@@ -5,6 +5,7 @@ HLML_H is hlml.h after the C preprocessor. What is declared here is checked by t
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -17,7 +18,11 @@ def main(out: Path, root: Path, hlml_header: Path) -> None:
     ffi = FFI()
     ffi.cdef(declarations(root / "csrc", ["card_layout.h", "card.h", "events.h"]))
     ffi.cdef(hlml_header.read_text(encoding="utf-8"))
-    ffi.set_source("hlml._hlml", '#include "card.h"\n#include "events.h"\n#include "hlml.h"\n')
+    values = (root / "hlml" / "values.h").read_text(encoding="utf-8")
+    ffi.cdef(
+        "".join(f"{head};\n" for head in re.findall(r"^static (int64_t hlml_value_\w+\(.*\))$", values, re.MULTILINE))
+    )
+    ffi.set_source("hlml._hlml", '#include "card.h"\n#include "events.h"\n#include "hlml.h"\n' + values)
     ffi.emit_c_code(str(out))
 
 

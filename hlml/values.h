@@ -1,0 +1,61 @@
+/* Getters of libhlml that return their value: what Python calls without an out parameter to make and to read.
+ * >= 0: the value; < 0: minus the hlml_return_t. Compiled into hlml._hlml by ffi_build.py. */
+
+static inline int64_t hlml_value(hlml_return_t code, uint64_t value)
+{
+    return code == HLML_SUCCESS ? (int64_t)value : -(int64_t)code;
+}
+
+static int64_t hlml_value_power(hlml_device_t device)
+{
+    unsigned int out = 0;
+    return hlml_value(hlml_device_get_power_usage(device, &out), out);
+}
+
+static int64_t hlml_value_power_limit(hlml_device_t device)
+{
+    unsigned int out = 0;
+    return hlml_value(hlml_device_get_power_management_limit(device, &out), out);
+}
+
+static int64_t hlml_value_temperature(hlml_device_t device)
+{
+    unsigned int out = 0;
+    return hlml_value(hlml_device_get_temperature(device, HLML_TEMPERATURE_ON_AIP, &out), out);
+}
+
+static int64_t hlml_value_clock_soc(hlml_device_t device)
+{
+    unsigned int out = 0;
+    return hlml_value(hlml_device_get_clock_info(device, HLML_CLOCK_SOC, &out), out);
+}
+
+static int64_t hlml_value_utilization(hlml_device_t device)
+{
+    hlml_utilization_t out = {0};
+    return hlml_value(hlml_device_get_utilization_rates(device, &out), out.aip);
+}
+
+static int64_t hlml_value_memory_used(hlml_device_t device)
+{
+    hlml_memory_t out = {0};
+    return hlml_value(hlml_device_get_memory_info(device, &out), out.used);
+}
+
+static int64_t hlml_value_energy(hlml_device_t device)
+{
+    unsigned long long out = 0;
+    return hlml_value(hlml_device_get_total_energy_consumption(device, &out), out);
+}
+
+static int64_t hlml_value_throttle_reasons(hlml_device_t device)
+{
+    unsigned long long out = 0;
+    return hlml_value(hlml_device_get_current_clocks_throttle_reasons(device, &out), out);
+}
+
+static int64_t hlml_value_module_id(hlml_device_t device)
+{
+    unsigned int out = 0;
+    return hlml_value(hlml_device_get_module_id(device, &out), out);
+}
