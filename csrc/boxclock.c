@@ -74,6 +74,7 @@ int gaudi_box_clock_set(gaudi_box *box, double rate, uint64_t step_ns, gaudi_err
             clock.rate = rate;
         gaudi_section_write(&box->file->clock.sequence, sizeof clock, &clock);
         gaudi_unlock(box->fd, GAUDI_LOCK_WRITER);
+        gaudi_doorbell_ring(box); /* whoever waits for a moment of box time has to reckon again */
     } else {
         gaudi_fail(error, rc, "the clock of box %s is locked by another process", box->path);
     }

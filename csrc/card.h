@@ -22,6 +22,7 @@
 #include "card_layout.h"
 
 #define GAUDI_MAGIC UINT64_C(0x4452414349445541) /* "AUDICARD" in the file */
+#define GAUDI_FAULT_BREAKDOWN 100 /* gaudi_fault.kind of a breakdown, plus its number */
 #define GAUDI_NAME_LENGTH 64
 #define GAUDI_PATH_LENGTH 512
 
@@ -133,6 +134,10 @@ typedef struct gaudi_reading {
     uint64_t launches;
 } gaudi_reading;
 
+/* The box time at which a card is evaluated now: that of the box, but never beyond the beginning of a future that is
+ * about to be committed. */
+uint64_t gaudi_card_moment(const gaudi_card *card);
+
 /* All values of one moment. -ESTALE / -ENODEV as gaudi_box_alive; -EBADMSG if the section is impossible. */
 int gaudi_card_read(const gaudi_card *card, gaudi_reading *reading);
 
@@ -154,7 +159,7 @@ uint64_t gaudi_card_links_up(const gaudi_card *card);
 /* Temperature of sensor `i` for a reading, degrees Celsius. */
 double gaudi_sensor_temperature(const gaudi_card *card, size_t i, const gaudi_reading *reading);
 
-/* ---- publish.c: writing. The box must be open for writing. --------------------------------------- */
+/* ---- hold.c, publish.c, conditions.c, counters.c, faults.c, events.c: writing. The box must be open for writing. ---- */
 
 /* Hold the card for this process (exclusive until released or death). -EBUSY: error names the holder,
  * whose pid and comm are in *holder if it is not NULL. */
@@ -167,9 +172,16 @@ int gaudi_card_publish_activity(gaudi_card *card, const double activity[GAUDI_EN
                                 double dilation, gaudi_error *error);
 
 int gaudi_card_publish_memory(gaudi_card *card, uint64_t used_bytes, gaudi_error *error);
+
+/* Count bytes that the card received and sent over PCI Express. gaudi_reading shows the rate over the last 10 ms of box
+ * time; bytes beyond what the trained link carries in that time are taken to travel after it, at its rate. */
 int gaudi_card_count_pcie(gaudi_card *card, uint64_t rx_bytes, uint64_t tx_bytes, gaudi_error *error);
+
+/* Count launches for display. About 3 us; who launches at a high rate counts many at once. */
+int gaudi_card_count_launches(gaudi_card *card, uint64_t count, gaudi_error *error);
 int gaudi_card_set_limit(gaudi_card *card, uint64_t limit_mw, gaudi_error *error); /* owner or root */
-int gaudi_card_reset(gaudi_card *card, uint64_t duration_ns, gaudi_error *error);  /* owner or root */
+/* Owner or root. Posts GAUDI_EVENT_RESET; ends breakdowns; `duration_ns` of box time later the card is operational. */
+int gaudi_card_reset(gaudi_card *card, uint64_t duration_ns, gaudi_error *error);
 
 /* Conditions that faults set; NaN keeps the present value. */
 typedef struct gaudi_conditions {
@@ -178,10 +190,35 @@ typedef struct gaudi_conditions {
     double clock_ceiling; /* 0..1 of the maximum clock */
 } gaudi_conditions;
 int gaudi_card_set_conditions(gaudi_card *card, const gaudi_conditions *conditions, gaudi_error *error);
+/* The present ones. */
+int gaudi_card_read_conditions(const gaudi_card *card, gaudi_conditions *conditions);
 int gaudi_card_set_lost(gaudi_card *card, bool is_lost, gaudi_error *error);
 int gaudi_card_count_ecc(gaudi_card *card, const gaudi_rows *delta, gaudi_error *error);
 int gaudi_card_add_fault(gaudi_card *card, const gaudi_fault *fault, gaudi_error *error);
 int gaudi_card_remove_faults(gaudi_card *card, uint32_t kind, gaudi_error *error); /* 0: all */
+
+/* One fault, as gaudi_card_read_faults gave it; its `hits` are not compared. -ENOENT: it is not there any more. */
+int gaudi_card_remove_fault(gaudi_card *card, const gaudi_fault *fault, gaudi_error *error);
+/* Note that it struck `hits` more times. */
+int gaudi_card_hit_fault(gaudi_card *card, const gaudi_fault *fault, uint64_t hits, gaudi_error *error);
+
+/* A breakdown of the card as a whole; the values are those of hlml_err_inject_t.
+ *   endless command  the TPCs run and nothing else does; after 30 s of box time the driver gives up: needs reset
+ *   non-fatal event  one corrected SRAM error is counted, ECC_CORRECTED posted
+ *   fatal event      one uncorrected SRAM error; work ends, ECC_ERROR and CRITICAL_ERROR are posted, needs reset
+ *   heartbeat lost   5 s later the driver takes the card out of service: disabled
+ *   thermal event    the die is suddenly 2 K above its slowdown temperature; the controller does what it does then
+ * The first, third and fourth stay in the list of faults until a reset. Giving up and taking out of service are derived
+ * CRITICAL_ERROR events. -EBUSY: the card is not operational. */
+enum gaudi_breakdown {
+    GAUDI_BREAKDOWN_ENDLESS_COMMAND = 0,
+    GAUDI_BREAKDOWN_NON_FATAL_EVENT = 1,
+    GAUDI_BREAKDOWN_FATAL_EVENT = 2,
+    GAUDI_BREAKDOWN_HEARTBEAT = 3,
+    GAUDI_BREAKDOWN_THERMAL_EVENT = 4
+};
+int gaudi_card_break(gaudi_card *card, enum gaudi_breakdown what, gaudi_error *error);
+
 int gaudi_box_set_link(gaudi_box *box, size_t card, unsigned int port, bool is_up, gaudi_error *error);
 int gaudi_card_post_event(gaudi_card *card, uint64_t kind, uint64_t argument);
 

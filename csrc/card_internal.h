@@ -6,9 +6,15 @@
 #include <sys/types.h>
 
 #include "card.h"
+#include "trajectory.h"
+
+struct gaudi_future; /* events.h */
 
 /* Byte ranges of the OFD locks on a card file: who writes now, and who holds the card. */
 enum { GAUDI_LOCK_WRITER = 0, GAUDI_LOCK_HOLDER = 1 };
+
+/* Box time over which the rate of PCI Express is measured. */
+#define GAUDI_PCIE_WINDOW_NS UINT64_C(10000000)
 
 /* An attached card. Created and destroyed with its box; the mapping is read-only unless the box is open
  * for writing. `mutex` serialises the writers of this process, which share one open file. */
@@ -77,11 +83,30 @@ int gaudi_default_box(const char *type, const gaudi_box_identity **identity, con
 uint64_t gaudi_clock_at(const gaudi_clock *clock, uint64_t mono_ns);
 uint64_t gaudi_monotonic_ns(void);
 
-/* publish.c */
+/* writer.c: take and give back the right to write a card. Begin fails with -EACCES, -ESTALE, -ENODEV or -ETIMEDOUT. */
 int gaudi_lock(int fd, short range, unsigned int deadline_ms);
 void gaudi_unlock(int fd, short range);
+int gaudi_write_begin(gaudi_card *card, gaudi_error *error);
+void gaudi_write_end(gaudi_card *card);
+
+/* publish.c: one change of the core. It is applied to the state at `box_ns`, where the new future begins, possibly more
+ * than once, and must touch nothing else. */
+typedef int (*gaudi_change)(gaudi_card *card, gaudi_core *core, gaudi_point *at, uint64_t box_ns, const void *with);
+int gaudi_publish(gaudi_card *card, gaudi_change apply, const void *with, gaudi_error *error);
+/* The same between gaudi_write_begin and gaudi_write_end; the caller rings if it says so. */
+int gaudi_publish_locked(gaudi_card *card, gaudi_change apply, const void *with, bool *is_ringing);
 int gaudi_card_renew(gaudi_card *card);
 int gaudi_card_extend_lease(gaudi_card *card, uint64_t until_ns);
+
+/* events.c: what changes from a clock and flags to the segment after it, as bits of enum gaudi_event_kind; the derived
+ * events of a core; append to the ring (the card is being written by the caller); wake whoever waits for the box. */
+uint64_t gaudi_change_kinds(double clock_ratio, uint32_t flags, const gaudi_segment *after);
+void gaudi_future_of(const gaudi_core *core, struct gaudi_future *future);
+void gaudi_events_append(gaudi_card *card, uint64_t box_ns, uint64_t kind, uint64_t argument);
+void gaudi_doorbell_ring(gaudi_box *box);
+
+/* faults.c: forget the breakdowns; the card is being written by the caller. */
+void gaudi_breakdowns_end(gaudi_card *card);
 
 /* snapshot.c: is the lock of the holder still held? Asks the kernel. */
 bool gaudi_holder_is_alive(const gaudi_card *card);

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define GAUDI_LAYOUT_MAJOR 1
-#define GAUDI_LAYOUT_MINOR 0
+#define GAUDI_LAYOUT_MINOR 1
 #define GAUDI_CARD_MAX 64
 #define GAUDI_ENGINE_COUNT 6
 #define GAUDI_SENSOR_MAX 32
@@ -72,6 +72,19 @@ enum gaudi_feature {
 
 /* Flags of a trajectory segment. The first two are HLML's throttle reasons. */
 enum gaudi_segment_flag { GAUDI_THROTTLE_POWER = 1, GAUDI_THROTTLE_THERMAL = 2, GAUDI_THERMAL_SHUTDOWN = 4 };
+
+/* What a gaudi_event is about; bits of its `kind`. The first six are HLML_EVENT_*. DERIVED marks the copy of a moment of
+ * the published future that a writer folded away (events.h). */
+enum gaudi_event_kind {
+    GAUDI_EVENT_ECC_ERROR = 1,
+    GAUDI_EVENT_CRITICAL_ERROR = 2,
+    GAUDI_EVENT_CLOCK_RATE = 4,
+    GAUDI_EVENT_DRAM_ERROR = 8,
+    GAUDI_EVENT_ECC_CORRECTED = 16,
+    GAUDI_EVENT_DRAM_CORRECTED = 32,
+    GAUDI_EVENT_RESET = 256,
+    GAUDI_EVENT_DERIVED = 32768
+};
 
 /* First bytes of every file. `retired` is the one word that a replaced file still tells its readers:
  * 0 alive, 1 replaced or taken down, 2 driver unloaded. `writer_pid` is for messages only. */
@@ -252,7 +265,9 @@ typedef struct gaudi_core {
     uint32_t segment_count;
     double dilation;
     uint64_t launches;
-    uint64_t reserved[3];
+    uint64_t pcie_from_ns; /* pcie_*_kbps were carried from here until pcie_*_until_ns (counters.c) */
+    uint64_t pcie_rx_until_ns;
+    uint64_t pcie_tx_until_ns;
     gaudi_drive drive;
     gaudi_segment segment[GAUDI_SEGMENT_MAX];
 } gaudi_core;
@@ -345,9 +360,11 @@ typedef struct gaudi_events {
 
 /* A section is two copies and a counter. The copy of now is slot[sequence & 1]; a writer fills the
  * other one and then adds one. So a reader never waits, and a writer that dies leaves the last copy. */
+/* beginning_ns: where the future that is about to be committed begins, 0 if none is; see publish.c. */
 typedef struct gaudi_core_section {
     uint64_t sequence;
-    uint64_t reserved[7];
+    uint64_t beginning_ns;
+    uint64_t reserved[6];
     gaudi_core slot[2];
 } gaudi_core_section;
 

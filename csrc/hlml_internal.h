@@ -42,6 +42,11 @@ static inline void hlml_leave(hlml_call *call)
         __atomic_sub_fetch(call->inside, 1, __ATOMIC_RELEASE);
 }
 
+/* hlml_write.c: change the card of a call. The library attaches read-only; who may write gets a second attachment for the moment of the
+ * change. A negative errno: -EACCES for whoever may not write, -ESTALE if the box is another one now. */
+typedef int (*hlml_change)(gaudi_card *card, unsigned int argument);
+int hlml_write(const hlml_call *call, hlml_change change, unsigned int argument);
+
 /* Copy a text under the rules of text buffers. It ends at its NUL or after `most` bytes: what lies in shared memory may
  * change at any time. */
 hlml_return_t hlml_copy_text(const char *text, size_t most, char *out, unsigned int length);

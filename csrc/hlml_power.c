@@ -145,21 +145,9 @@ HLML_EXPORT hlml_return_t hlml_device_get_power_management_limit(hlml_device_t d
     return code;
 }
 
-/* The library attaches read-only; who may write gets a second attachment for the moment of the change. */
-static int set_limit(const hlml_call *call, unsigned int limit)
+static int set_limit(gaudi_card *card, unsigned int limit)
 {
-    const char *path = gaudi_box_path(call->box);
-    size_t index = gaudi_card_identity(call->card)->minor;
-    gaudi_box *box = NULL;
-    if (path[0] == '\0') /* private to this process, and writable */
-        return gaudi_card_set_limit(call->card, limit, NULL);
-    int rc = gaudi_box_open_path(&box, path, true, NULL);
-    if (rc == 0 && index >= gaudi_box_card_count(box))
-        rc = -ESTALE;
-    if (rc == 0)
-        rc = gaudi_card_set_limit(gaudi_box_card(box, index), limit, NULL);
-    gaudi_box_close(box);
-    return rc;
+    return gaudi_card_set_limit(card, limit, NULL);
 }
 
 HLML_EXPORT hlml_return_t hlml_device_set_power_management_limit(hlml_device_t device, unsigned int limit)
@@ -171,7 +159,7 @@ HLML_EXPORT hlml_return_t hlml_device_set_power_management_limit(hlml_device_t d
     const gaudi_physics *physics = gaudi_card_physics(call.card);
     if (limit < physics->limit_min_mw || limit > physics->limit_max_mw) /* before the question of who may */
         return HLML_ERROR_INVALID_ARGUMENT;
-    return hlml_code_of(set_limit(&call, limit));
+    return hlml_code_of(hlml_write(&call, set_limit, limit));
 }
 
 HLML_EXPORT hlml_return_t hlml_device_get_power_management_default_limit(hlml_device_t device,

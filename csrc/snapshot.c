@@ -12,6 +12,20 @@ enum { READ_ATTEMPTS = 10000 };
 /* The part of the core before the segments. */
 #define CORE_HEAD_SIZE offsetof(gaudi_core, segment)
 
+/* How long readers wait at the beginning of a future that is about to be committed, box time. A writer that died in between
+ * must not stop the clock of a card. */
+static const uint64_t BEGINNING_GRACE_NS = 1000000000;
+
+/* The box time at which the card is evaluated. The clock is read before the announcement: whoever reads it later than the
+ * announced beginning also sees the announcement. */
+uint64_t gaudi_card_moment(const gaudi_card *card)
+{
+    uint64_t now_ns = gaudi_box_now(card->box);
+    uint64_t beginning_ns = __atomic_load_n(&card->file->core.beginning_ns, __ATOMIC_SEQ_CST);
+    bool is_waiting = beginning_ns != 0 && now_ns > beginning_ns && now_ns - beginning_ns < BEGINNING_GRACE_NS;
+    return is_waiting ? beginning_ns : now_ns;
+}
+
 /* Head of the core and the one segment that holds at *box_ns, of one publish. The box time is read
  * inside, after the sequence, so that it is never older than what was published. */
 static int read_core(const gaudi_card *card, gaudi_core *core, gaudi_segment *segment, uint64_t *box_ns)
@@ -24,7 +38,7 @@ static int read_core(const gaudi_card *card, gaudi_core *core, gaudi_segment *se
         uint32_t count = core->segment_count; /* read once, then bounded */
         if (count < 1 || count > GAUDI_SEGMENT_MAX)
             return -EBADMSG;
-        uint64_t now = gaudi_box_now(card->box);
+        uint64_t now = gaudi_card_moment(card);
         uint32_t i = 0;
         while (i + 1 < count && gaudi_load_u64(&slot->segment[i + 1].start_ns) <= now)
             i++;
@@ -93,6 +107,17 @@ static uint64_t memory_of_holder(const gaudi_card *card, const gaudi_core *core,
     return used > reserved ? used - reserved : 0;
 }
 
+/* The rate over the window that ends at box_ns, of what is spread over [from_ns, until_ns]. */
+static uint32_t pcie_kbps(uint32_t kbps, uint64_t from_ns, uint64_t until_ns, uint64_t box_ns)
+{
+    uint64_t begin_ns = box_ns > GAUDI_PCIE_WINDOW_NS ? box_ns - GAUDI_PCIE_WINDOW_NS : 0;
+    uint64_t start_ns = from_ns > begin_ns ? from_ns : begin_ns;
+    uint64_t end_ns = until_ns < box_ns ? until_ns : box_ns;
+    if (end_ns <= start_ns)
+        return 0;
+    return (uint32_t)((double)kbps * (double)(end_ns - start_ns) / (double)GAUDI_PCIE_WINDOW_NS);
+}
+
 static void fill_sensors(const gaudi_card *card, const gaudi_core *core, const gaudi_segment *segment,
                          gaudi_reading *r)
 {
@@ -137,8 +162,8 @@ int gaudi_card_read(const gaudi_card *card, gaudi_reading *reading)
     r.status = status_at(&core, segment.flags, r.box_ns);
     r.is_lost = core.is_lost;
     r.reset_count = core.reset_count;
-    r.pcie_rx_kbps = core.pcie_rx_kbps;
-    r.pcie_tx_kbps = core.pcie_tx_kbps;
+    r.pcie_rx_kbps = pcie_kbps(core.pcie_rx_kbps, core.pcie_from_ns, core.pcie_rx_until_ns, r.box_ns);
+    r.pcie_tx_kbps = pcie_kbps(core.pcie_tx_kbps, core.pcie_from_ns, core.pcie_tx_until_ns, r.box_ns);
     r.pcie_replay = core.pcie_replay;
     r.pcie_generation = core.pcie_generation;
     r.pcie_width = core.pcie_width;
@@ -168,7 +193,7 @@ int gaudi_card_read_power(const gaudi_card *card, double *power_w)
         uint32_t count = gaudi_load_u32(&slot->segment_count);
         if (count < 1 || count > GAUDI_SEGMENT_MAX)
             return -EBADMSG;
-        uint64_t now = gaudi_box_now(card->box);
+        uint64_t now = gaudi_card_moment(card);
         uint32_t i = 0;
         while (i + 1 < count && gaudi_load_u64(&slot->segment[i + 1].start_ns) <= now)
             i++;

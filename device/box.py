@@ -7,7 +7,9 @@ at run time; both go through `build_image`. The layout comes from cffi, which re
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from device.box_spec import BoxSpec, CardPlace
@@ -33,15 +35,14 @@ class BoxImage:
 def build_image(ffi: Ffi, box: BoxSpec, name: str = "default") -> BoxImage:
     """The image of a server. Deterministic: the same facts and the same key give the same bytes.
 
-    SpecError: a text that does not fit its field, more cards, sensors or ports than a file has room for.
+    SpecError: a text that does not fit its field, more sensors than a file has room for, air that cannot cool a card.
     """
     spec = load_card_spec(box.card)
+    _check_cooling(box, spec)
     identity = ffi.new("gaudi_box_identity *")
-    _set_text(identity, "name", name)
-    _set_text(identity, "box_type", box.type)
-    _set_text(identity, "release", box.release.name)
-    for key in ("hlml_version", "driver_version", "nic_driver_version"):
-        _set_text(identity, key, getattr(box.release, key))
+    texts = {"name": name, "box_type": box.type, "release": box.release.name}
+    texts |= {key: getattr(box.release, key) for key in ("hlml_version", "driver_version", "nic_driver_version")}
+    _set_texts(identity, texts, box.file)
     identity.abi_level = box.release.abi_level
     identity.card_count = len(box.cards)
     identity.server_type = box.server_type
@@ -52,12 +53,21 @@ def build_image(ffi: Ffi, box: BoxSpec, name: str = "default") -> BoxImage:
     return BoxImage(identity, cards, len(box.cards))
 
 
-def _set_text(struct: CData, field: str, text: str) -> None:
-    raw = text.encode()
-    room = len(getattr(struct, field))
-    if len(raw) >= room:
-        raise SpecError(f"{field} {text!r} is too long; it may have {room - 1} bytes")
-    setattr(struct, field, raw)
+def _check_cooling(box: BoxSpec, spec: CardSpec) -> None:
+    """The physics needs a die that comes to rest: what heat adds in leakage must not add as much heat again."""
+    spread = (1 + spec.spread.leakage) * (1 + spec.spread.resistance)
+    feedback = spec.power.leakage_w_per_k * spec.thermal.r_die_k_per_w * spread / box.airflow
+    if feedback >= 0.95:
+        raise SpecError(f"{box.file}: box.airflow: {box.airflow:g} is too little air; a {spec.card.name} runs away")
+
+
+def _set_texts(struct: CData, texts: Mapping[str, str], file: Path) -> None:
+    for field, text in texts.items():
+        raw = text.encode()
+        room = len(getattr(struct, field))
+        if len(raw) >= room:
+            raise SpecError(f"{file}: {field}: {text[:40]!r} is too long; it may have {room - 1} bytes")
+        setattr(struct, field, raw)
 
 
 def _hash(*parts: object) -> int:
@@ -72,7 +82,7 @@ def _serial(box: BoxSpec, spec: CardSpec, index: int) -> str:
 def _uuid(box: BoxSpec, spec: CardSpec, index: int) -> str:
     """Lot and place on the wafer, two digits each; the index keeps cards of one box apart."""
     seed = _hash(box.key, box.type, "uuid", index)
-    return f"{spec.card.uuid_prefix}-{seed % 25 + 1:02d}-{index % 16:02d}-{seed // 25 % 12 + 1:02d}"
+    return f"{spec.card.uuid_prefix}-{seed % 25 + 1:02d}-{index:02d}-{seed // 25 % 12 + 1:02d}"
 
 
 def _mac_base(box: BoxSpec, spec: CardSpec, index: int) -> int:
@@ -82,7 +92,7 @@ def _mac_base(box: BoxSpec, spec: CardSpec, index: int) -> int:
 
 
 def _fill_identity(out: CData, box: BoxSpec, spec: CardSpec, place: CardPlace, index: int) -> None:
-    card = spec.card
+    card, firmware = spec.card, box.release.firmware(spec.card.asic)
     texts = {
         "family": card.asic,
         "name": card.name,
@@ -93,13 +103,12 @@ def _fill_identity(out: CData, box: BoxSpec, spec: CardSpec, place: CardPlace, i
         "pcb_assembly_version": card.pcb_assembly_version,
         "bus_id": place.bus_id,
         "cpld": card.cpld,
-        "fw_fit": box.release.fw_fit.format(asic=card.asic),
-        "fw_spi": box.release.fw_spi.format(asic=card.asic),
-        "fw_uboot": box.release.fw_uboot.format(asic=card.asic),
-        "fw_os": box.release.fw_os.format(asic=card.asic),
+        "fw_fit": firmware.fit,
+        "fw_spi": firmware.spi,
+        "fw_uboot": firmware.uboot,
+        "fw_os": firmware.os,
     }
-    for field, text in texts.items():
-        _set_text(out, field, text)
+    _set_texts(out, texts, spec.file)
     out.minor = index
     out.module_id = out.board_id = place.module_id
     out.hl_revision = card.hl_revision
@@ -132,10 +141,10 @@ def _fill_numa(out: CData, box: BoxSpec, place: CardPlace) -> None:
 
 def _fill_sensors(out: CData, spec: CardSpec) -> None:
     if len(spec.sensors) > len(out.sensor):
-        raise SpecError(f"{spec.card.name} has {len(spec.sensors)} sensors; a card has room for {len(out.sensor)}")
+        raise spec.error("sensor.list", f"has {len(spec.sensors)} sensors; a card has room for {len(out.sensor)}")
     out.sensor_count = len(spec.sensors)
     for target, sensor in zip(out.sensor, spec.sensors, strict=False):
-        _set_text(target, "name", sensor.name)
+        _set_texts(target, {"name": sensor.name}, spec.file)
         target.group = SENSOR_GROUPS.index(sensor.group)
         target.critical_c = sensor.critical_c
         target.offset_c = sensor.offset_c
@@ -143,12 +152,12 @@ def _fill_sensors(out: CData, spec: CardSpec) -> None:
 
 
 def _fill_ports(out: CData, box: BoxSpec, place: CardPlace) -> None:
+    """A port whose peer is absent from the box is one that is not connected (-2)."""
+    present = {card.module_id for card in box.cards}
     ports = box.ports[place.module_id] if box.ports else ()
-    if len(ports) > len(out.port):
-        raise SpecError(f"module {place.module_id} has {len(ports)} ports; a card has room for {len(out.port)}")
     out.port_count = len(ports)
     for target, (peer_card, peer_port) in zip(out.port, ports, strict=False):
-        target.peer_card = peer_card
+        target.peer_card = peer_card if peer_card < 0 or peer_card in present else -2
         target.peer_port = peer_port
 
 

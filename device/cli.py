@@ -225,6 +225,41 @@ def explain(operation: str, shape: str, dtype: str, chip: str) -> None:
     click.echo(render_gemm(explain_gemm(parse_shape(shape), MmeType(dtype), load_spec(chip))), nl=False)
 
 
+@gaudi_box.command()
+@click.argument("recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.option("--gemm", help="Instead of a recipe: a bf16 gemm of the shape MxNxK or BxMxNxK.")
+@click.option(
+    "--chip", type=click.Choice(["gaudi2", "gaudi3"]), default="gaudi2", show_default=True, help="For --gemm."
+)
+@click.option("--clock", "clock_ratio", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True,
+              help="Share of the full SoC clock.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The JSON file.")
+def trace(recipe: Path | None, gemm: str | None, chip: str, clock_ratio: float, output: Path) -> None:
+    """Write the time line of one launch, in device time, for ui.perfetto.dev or chrome://tracing; print a summary.
+
+    RECIPE is a file of device.recipe.to_bytes. Nothing is executed: the times are those of the cost model.
+
+    \b
+    Example:
+      gaudi-box trace --gemm 4096x4096x4096 -o gemm.json
+    """
+    from device.graph.explain_gemm import parse_shape
+    from device.graph.gemm_recipe import gemm_recipe
+    from device.recipe import from_bytes, launch_cost
+    from device.recipe.trace import render_summary, trace_json
+    from device.spec import load_spec
+
+    if (recipe is None) == (gemm is None):
+        raise click.UsageError("name a recipe, or a shape with --gemm")
+    loaded = from_bytes(recipe.read_bytes()) if recipe else gemm_recipe(parse_shape(gemm or ""), load_spec(chip))
+    cost = launch_cost(loaded, load_spec(loaded.asic), clock_ratio)
+    try:
+        output.write_text(trace_json(loaded, cost), encoding="utf-8")
+    except OSError as error:
+        raise click.FileError(str(output), error.strerror or "cannot be written") from error
+    click.echo(render_summary(loaded, cost), nl=False)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry point: every error is one line and an exit status."""
     try:

@@ -21,6 +21,7 @@ from hl_qual.switches import SELECTORS, TEST_NAMES
 from hl_qual.usage import help_text
 
 if TYPE_CHECKING:
+    from hl_qual.report.model import Report
     from hl_qual.session import Setting
 
 __all__ = ["main"]
@@ -77,6 +78,8 @@ def _run(options: Options, reference: str) -> int:
         if reason is not None:
             _complain(_unwritable(directory, reason))
         report = run_session(setting)
+        if report.ending.exit_status is ExitStatus.NOT_EXECUTED:
+            _complain(_why_not_executed(report))
         if reason is None:
             try:
                 write_report(report, directory)
@@ -85,6 +88,16 @@ def _run(options: Options, reference: str) -> int:
                 _complain(_unwritable(directory, reason))
     status = report.ending.exit_status
     return ExitStatus.INTERNAL if status is ExitStatus.PASSED and reason is not None else status
+
+
+def _why_not_executed(report: Report) -> str:
+    """The first reason in one line; the report has them all."""
+    findings = [
+        *report.ending.findings,
+        *(finding for card in report.ending.cards for finding in card.outcome.findings),
+    ]
+    reason = next((f"{finding.code}: {finding.message}" for finding in findings), "see the report")
+    return f"the test was not executed. {reason}"
 
 
 def _setting(options: Options, reference: str, is_interrupted: Callable[[], bool]) -> Setting:

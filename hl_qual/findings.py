@@ -64,6 +64,11 @@ CATALOGUE = {
     "POWER_BELOW_WINDOW": Cause(
         Severity.ERROR, "check power limit, clock and throttling (hl-smi -q); compare with the other cards"
     ),
+    "PORT_DOWN": Cause(Severity.ERROR, "check cable and peer (hl-smi -n link), take the port up, then run again"),
+    "NOT_HOMOGENEOUS": Cause(
+        Severity.ERROR, "swap the card with a good one: does the fault go with it or stay with the slot"
+    ),
+    "EDP_PEER_LOST": Cause(Severity.WARNING, "see the findings of the card whose runner ended early"),
     "HOST_TOO_SLOW": Cause(Severity.ERROR, "test fewer cards at once (-c, -rmod serial), or free the host's cores"),
     "THERMAL_THROTTLING": Cause(Severity.ERROR, "check fans, airflow and ambient temperature"),
     "ECC_UNCORRECTED": Cause(Severity.FATAL, _REPLACE),

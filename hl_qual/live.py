@@ -15,11 +15,12 @@ from hl_qual.monitor import MonitorRow
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["LiveView", "bar", "cells", "expected_end"]
+__all__ = ["LiveView", "bar", "cells", "expected_end", "row_style"]
 
 _PERIOD_S = 0.25
 # With these widths the table fits 80 columns.
 _BAR = 10
+_CAPTION = "v throttled   ! outside the bounds of -mon_cfg   left in box time"
 _COLUMNS = ("device", "state", "C", "W", "MHz", "util%", "ECC", "progress", "left")
 
 
@@ -58,6 +59,13 @@ def cells(row: MonitorRow) -> tuple[str, ...]:
     )
 
 
+def row_style(row: MonitorRow) -> str:
+    """Red for what will fail the card or is out of its bounds, grey for a card that is not being tested."""
+    if row.ecc_uncorrected or row.out_of_bounds or row.temp_c is None:
+        return "red"
+    return "" if row.state == "running" else "dim"
+
+
 class LiveView(AbstractContextManager["LiveView"]):
     """Draws from entering to leaving, then removes what it drew."""
 
@@ -67,7 +75,7 @@ class LiveView(AbstractContextManager["LiveView"]):
 
         self._title = title
         self._rows = rows
-        self._live = Live(console=Console(), auto_refresh=False, transient=True)
+        self._live = Live(console=Console(emoji=False), auto_refresh=False, transient=True)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="hl_qual-live", daemon=True)
 
@@ -88,9 +96,9 @@ class LiveView(AbstractContextManager["LiveView"]):
     def _table(self) -> Table:
         from rich.table import Table
 
-        table = Table(title=self._title, box=None, pad_edge=False)
+        table = Table(title=self._title, caption=_CAPTION, box=None, pad_edge=False)
         for name in _COLUMNS:
             table.add_column(name, no_wrap=True)
         for row in self._rows():
-            table.add_row(*cells(row))
+            table.add_row(*cells(row), style=row_style(row))
         return table

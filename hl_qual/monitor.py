@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from hl_qual.history import History, Point
 from hl_qual.monitor_ini import Bounds, violations
 from hl_qual.telemetry import Telemetry, baseline, finished, observed
 from hlml.types import DeviceSnapshot
@@ -77,6 +78,7 @@ class Sampler:
         self._period_s = period_s
         self._lock = threading.Lock()
         self._telemetry = [baseline(snapshot) for snapshot in first]
+        self._histories = [History() for _ in first]
         self._now: list[DeviceSnapshot | None] = list(first)
         self._box_time_ns = max(snapshot.box_time_ns for snapshot in first)
         self._is_active = [False] * len(first)
@@ -122,6 +124,11 @@ class Sampler:
         with self._lock:
             return list(self._telemetry)
 
+    def histories(self) -> list[tuple[Point, ...]]:
+        """The course of all cards during their tests, in their order."""
+        with self._lock:
+            return [history.points for history in self._histories]
+
     def box_time_ns(self) -> int:
         """Box time of the newest reading of any card."""
         with self._lock:
@@ -160,6 +167,7 @@ class Sampler:
                 self._telemetry[position] = replace(telemetry, missed=telemetry.missed + 1)
             else:
                 self._telemetry[position] = observed(telemetry, snapshot, self.bounds)
+                self._histories[position].add(snapshot)
 
     def _collect_sensors(self) -> None:
         with self._lock:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from hl_qual.findings import Finding, finding_from_json
 
-__all__ = ["Coverage", "Metric", "Outcome", "Verdict", "judge"]
+__all__ = ["Coverage", "Metric", "Outcome", "Retest", "Verdict", "judge"]
 
 
 class Verdict(enum.StrEnum):
@@ -50,6 +50,21 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Retest:
+    """A data set that gave a wrong result, executed `runs` times more."""
+
+    seed: int
+    data_set: str
+    runs: int
+    wrong: int
+
+    @property
+    def failure_rate(self) -> float:
+        """0 for a fault that did not come again, 1 for a stuck one."""
+        return self.wrong / self.runs if self.runs else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """Everything that a plugin hands back. `coverage` is None for a test that compares no data."""
 
@@ -57,6 +72,7 @@ class Outcome:
     findings: tuple[Finding, ...] = ()
     metrics: tuple[Metric, ...] = ()
     coverage: Coverage | None = None
+    retests: tuple[Retest, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Plain values for the result pipe and the JSON report."""
@@ -65,23 +81,31 @@ class Outcome:
             "findings": [finding.to_json() for finding in self.findings],
             "metrics": [asdict(metric) for metric in self.metrics],
             "coverage": None if self.coverage is None else asdict(self.coverage),
+            "retests": [{**asdict(retest), "failure_rate": retest.failure_rate} for retest in self.retests],
         }
 
     @staticmethod
     def from_json(values: dict[str, object]) -> Outcome:
         """Inverse of `to_json`; KeyError, TypeError or ValueError for anything else."""
         findings, metrics, coverage = values["findings"], values["metrics"], values["coverage"]
-        if not isinstance(findings, list) or not isinstance(metrics, list):
-            raise TypeError("findings and metrics are lists")
+        retests = values["retests"]
+        if not (isinstance(findings, list) and isinstance(metrics, list) and isinstance(retests, list)):
+            raise TypeError("findings, metrics and retests are lists")
         return Outcome(
             verdict=Verdict(str(values["verdict"])),
             findings=tuple(finding_from_json(finding) for finding in findings),
             metrics=tuple(Metric(**metric) for metric in metrics),
             coverage=Coverage(**coverage) if isinstance(coverage, dict) else None,
+            retests=tuple(Retest(each["seed"], each["data_set"], each["runs"], each["wrong"]) for each in retests),
         )
 
 
-def judge(findings: tuple[Finding, ...], metrics: tuple[Metric, ...], coverage: Coverage | None) -> Outcome:
+def judge(
+    findings: tuple[Finding, ...],
+    metrics: tuple[Metric, ...],
+    coverage: Coverage | None,
+    retests: tuple[Retest, ...] = (),
+) -> Outcome:
     """Fail closed: a card passes only with a measurement, complete checks where data is compared, and no finding."""
     extra = []
     if not metrics:
@@ -97,4 +121,4 @@ def judge(findings: tuple[Finding, ...], metrics: tuple[Metric, ...], coverage: 
         )
     every = (*findings, *extra)
     is_bad = any(finding.fails_card for finding in every)
-    return Outcome(Verdict.FAILED if is_bad else Verdict.PASSED, every, metrics, coverage)
+    return Outcome(Verdict.FAILED if is_bad else Verdict.PASSED, every, metrics, coverage, retests)

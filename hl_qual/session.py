@@ -20,6 +20,7 @@ from hl_qual.argv import Options
 from hl_qual.deadlines import Timing, timing_for
 from hl_qual.errors import ExitStatus, NotExecutedError
 from hl_qual.findings import Finding
+from hl_qual.homogeneity import compared
 from hl_qual.limits import Limits
 from hl_qual.machine import Machine
 from hl_qual.monitor import CardProgress, MonitorRow, Sampler
@@ -28,6 +29,7 @@ from hl_qual.operational import device_id
 from hl_qual.outcome import Outcome, Verdict
 from hl_qual.plan import JobFacts, jobs_for
 from hl_qual.plugins.api import Job, Plugin, Preparation
+from hl_qual.ports import with_ports
 from hl_qual.report.lines import defused
 from hl_qual.report.model import CardReport, Ending, Report
 from hl_qual.report.opening import render_opening
@@ -41,7 +43,7 @@ from hlml.types import DeviceSnapshot
 __all__ = ["Setting", "run_session"]
 
 _SAMPLE_PERIOD_S = 0.25
-_NO_DMESG = ("the kernel log of the emulated driver is not available yet",)
+_NO_DMESG = ("nothing was collected: the emulated driver does not write a kernel log yet",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,18 +210,22 @@ class _Run:
 
 def _ending(setting: Setting, scene: Scene, run: _Run) -> Ending:
     options = setting.options
-    cards = tuple(
-        _card_report(card, record, telemetry, options.do_corrected_errors_fail)
-        for card, record, telemetry in zip(scene.chosen, run.records, run.sampler.telemetry(), strict=True)
-    )
+    watched = zip(run.sampler.telemetry(), run.sampler.histories(), strict=True)
+    single = [
+        replace(_card_report(card, record, telemetry, options.do_corrected_errors_fail), history=history)
+        for card, record, (telemetry, history) in zip(scene.chosen, run.records, watched, strict=True)
+    ]
+    limits = scene.limits.get(options.plugin_name, {})
+    cards, comparisons = compared(single, limits)
     return Ending(
         cards=cards,
         exit_status=exit_status(cards, (), setting.is_interrupted()),
         ended=datetime.now(),
         duration_s=run.jobs[0].duration_s,
-        limits=tuple(scene.limits.get(options.plugin_name, {}).items()),
+        limits=tuple(limits.items()),
         preparation=run.notes,
         findings=_interruption(setting, cards),
+        comparisons=comparisons,
         sensor_lines=tuple(run.sampler.sensor_lines()),
         dmesg=_NO_DMESG if options.is_dmesg_wanted else None,
     )
@@ -238,6 +244,7 @@ def _card_report(card: DeviceSnapshot, record: RunRecord, telemetry: Telemetry, 
     has_run = record.started is not None
     if has_run:
         outcome = with_telemetry(outcome, telemetry, record.job.device, is_serr)
+        outcome = with_ports(outcome, telemetry, record.job)
     return CardReport(
         device=record.job.device,
         name=card.name,

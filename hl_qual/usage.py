@@ -22,7 +22,8 @@ _COLUMN = 36
 _DEVICES = "  -c all|quad_0|quad_1|<bus id>[,<bus id>...]\n" + " " * (_COLUMN + 2) + "cards; blanks separate too"
 
 _TAIL = """\
-Report: $HABANA_LOGS/qual (/var/log/habana_logs/qual if unset): a .log, a .json of the same name, a .txt per card.
+Report: $HABANA_LOGS/qual (/var/log/habana_logs/qual if unset): a .log; of the same name .json, .xml (JUnit), .html with
+plots, and a .txt per card.
 Exit status: 0 passed; 1 a card did not pass; 2 wrong arguments; 3 not executed (a card is absent, busy or not
 operational); 4 interrupted; 5 internal error, or passed but the report file could not be written."""
 

@@ -1,7 +1,10 @@
 /* The elementwise loops for the compiler's baseline: SSE2 on x86-64, NEON on aarch64. */
 #include "elementwise_loops.h"
+#include "elementwise_rows.h"
 
 const struct ew_functions ew_functions_plain = {
+    .run_f32 = run_f32,
+    .run_bf16 = run_bf16,
     .add_f32 = add_f32,
     .add_bf16 = add_bf16,
     .mul_f32 = mul_f32,
@@ -10,4 +13,6 @@ const struct ew_functions ew_functions_plain = {
     .relu_bf16 = relu_bf16,
     .cast_f32_to_bf16 = cast_f32_to_bf16,
     .cast_bf16_to_f32 = cast_bf16_to_f32,
+    .rows_f32 = rows_f32,
+    .rows_bf16 = rows_bf16,
 };

@@ -5,7 +5,7 @@ peak are a matter of power and clock, which the caller knows. The HBM, the DMA a
 (that the DMA has is assumed), so what they bound does not depend on the ratio.
 """
 
-from device.cost.dma import copy_work
+from device.cost.dma import CopyShape, copy_work, fill_work
 from device.cost.mme import (
     GemmShape,
     MmePlan,
@@ -18,20 +18,23 @@ from device.cost.mme import (
 from device.cost.nic import nic_cost
 from device.cost.operation import Bound, OperationCost, engine_clock_hz, operation_cost
 from device.cost.pcie import pcie_bytes_per_s, pcie_cost
-from device.cost.tpc import ElementwiseShape, elementwise_work
+from device.cost.tpc import ElementwiseShape, RowShape, elementwise_work, row_work
 from device.cost.work import Work
 
 __all__ = [
     "Bound",
+    "CopyShape",
     "ElementwiseShape",
     "GemmShape",
     "MmePlan",
     "OperationCost",
+    "RowShape",
     "Work",
     "candidate_geometries",
     "copy_work",
     "elementwise_work",
     "engine_clock_hz",
+    "fill_work",
     "gemm_work",
     "macs_per_second",
     "nic_cost",
@@ -40,4 +43,5 @@ __all__ = [
     "pcie_cost",
     "plan_gemm",
     "plan_geometry",
+    "row_work",
 ]

@@ -38,7 +38,7 @@ class SettledClock:
 
 
 def find_card_place(asic: str) -> CardPlace | None:
-    """The built-in card of that ASIC with the highest power limit, in the first server that has it, or None."""
+    """The built-in card of that ASIC with the highest power limit, in the first server that has it; else None."""
     places: list[CardPlace] = []
     for box_type in box_types():
         box = load_box_spec(box_type)

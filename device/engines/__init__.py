@@ -2,8 +2,8 @@
 
     bind.py      from a descriptor to a step of its engine
     mme.py       matrix multiplications, and the same arithmetic for tests and golden results
-    tpc.py       elementwise operations
-    dma.py       copies within the card
+    tpc.py       elementwise programs, operations along rows
+    mover.py     copies and fills within the card
     checksum.py  CRC-32C of parts of a result
 
 An engine knows views of memory and the faults that hit it. Streams, addresses and time belong to the runtime.

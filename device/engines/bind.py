@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from device.engines.dma import CopyStep
 from device.engines.mme import GemmStep
+from device.engines.mover import CopyStep, FillStep
 from device.engines.step import ExecutionOptions, Operands, Step
-from device.engines.tpc import ElementwiseStep
-from device.recipe.descriptors import Descriptor, MmeGemm, TpcElementwise
+from device.engines.tpc import ElementwiseStep, RowsStep
+from device.recipe.descriptors import Copy, Descriptor, MmeGemm, TpcElementwise, TpcRows
 
 __all__ = ["bind"]
 
@@ -17,4 +17,8 @@ def bind(descriptor: Descriptor, operands: Operands, options: ExecutionOptions) 
         return GemmStep(descriptor, operands, options)
     if isinstance(descriptor, TpcElementwise):
         return ElementwiseStep(descriptor, operands)
-    return CopyStep(descriptor, operands)
+    if isinstance(descriptor, TpcRows):
+        return RowsStep(descriptor, operands)
+    if isinstance(descriptor, Copy):
+        return CopyStep(descriptor, operands)
+    return FillStep(descriptor, operands)

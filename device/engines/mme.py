@@ -70,7 +70,7 @@ def gemm_reference(
 
 
 class GemmStep:
-    """A multiplication of a recipe, bound."""
+    """A multiplication of a recipe, or a batch of them, bound."""
 
     def __init__(self, step: MmeGemm, operands: Operands, options: ExecutionOptions) -> None:
         self.node = step.node
@@ -78,21 +78,33 @@ class GemmStep:
         self._threads = options.threads
         self._result = operands(step.c)
         self._element_bytes = step.output.size_bytes
-        self._gemm = _new_gemm(step.m, step.n, step.k, step.transpose_a, step.transpose_b)
         bias = None if step.bias is None else operands(step.bias)
-        epilogue = _new_epilogue(bias, step.relu, step.output)
-        self._kept = (operands(step.a), operands(step.b), bias, epilogue)  # C sees only their addresses
-        self._gemm.a = ffi.from_buffer("uint16_t[]", self._kept[0])
-        self._gemm.b = ffi.from_buffer("uint16_t[]", self._kept[1])
-        self._gemm.epilogue = epilogue
-        _point_to_result(self._gemm, epilogue, self._result)
+        self._kept: list[Any] = [bias]  # C sees only addresses
+        self._gemms = [self._bound(step, operands, bias, index) for index in range(step.batch)]
 
     def run(self, faults: FaultGate) -> None:
-        code = lib.mme_gemm_bf16(self._variant, self._gemm, self._threads)
-        if code != 0:
-            raise LaunchError(f"node {self.node}: {_REASONS.get(-code, code)}")
+        for gemm in self._gemms:
+            code = lib.mme_gemm_bf16(self._variant, gemm, self._threads)
+            if code != 0:
+                raise LaunchError(f"node {self.node}: {_REASONS.get(-code, code)}")
         for fault in faults.strikes("mme-bitflip"):
             flip_bit(self._result, self._element_bytes, fault.seed)
+
+    def _bound(self, step: MmeGemm, operands: Operands, bias: Bytes | None, index: int) -> Any:
+        gemm = _new_gemm(step.m, step.n, step.k, step.transpose_a, step.transpose_b)
+        epilogue = _new_epilogue(bias, step.relu, step.output)
+        a = _part(operands(step.a), step.batch, index)
+        b = operands(step.b) if step.is_b_shared else _part(operands(step.b), step.batch, index)
+        self._kept += [epilogue, a, b]
+        gemm.a, gemm.b = ffi.from_buffer("uint16_t[]", a), ffi.from_buffer("uint16_t[]", b)
+        gemm.epilogue = epilogue
+        _point_to_result(gemm, epilogue, _part(self._result, step.batch, index))
+        return gemm
+
+
+def _part(data: Bytes, parts: int, index: int) -> Bytes:
+    size = data.size // parts
+    return data[index * size : (index + 1) * size]
 
 
 def flip_bit(result: Bytes, element_bytes: int, seed: int) -> None:

@@ -7,8 +7,9 @@ here runs on a card; device.graph.interpret runs a graph on the host, for compar
 from device.dtypes import DataType
 from device.graph.builder import GraphBuilder
 from device.graph.compiler import compile_graph
-from device.graph.ir import GemmParams, Graph, Node, Tensor
+from device.graph.ir import Graph, Node, Tensor
 from device.graph.ops import known_guids
+from device.graph.params import GemmParams
 from device.graph.pipeline import OPTIONAL_PASSES, PIPELINE, run_pipeline
 
 __all__ = [

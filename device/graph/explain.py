@@ -36,7 +36,7 @@ def _line(step: Descriptor, span: Span, spec: AsicSpec) -> str:
 
 
 def _gemm_detail(gemm: MmeGemm, spec: AsicSpec) -> str:
-    shape = GemmShape(gemm.m, gemm.n, gemm.k, transpose_a=gemm.transpose_a, transpose_b=gemm.transpose_b)
+    shape = GemmShape(gemm.m, gemm.n, gemm.k, gemm.batch, gemm.transpose_a, gemm.transpose_b, gemm.is_b_shared)
     plan = plan_geometry(shape, MmeType.BF16, spec.mme.geometry(gemm.geometry), spec.mme)
     steps = f"{plan.fcd_steps} x {plan.sp_steps} steps"
     return f"  {gemm.m}x{gemm.n}x{gemm.k} {gemm.geometry}, {steps}, {plan.utilisation:.1%} of the MACs"

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from device.dtypes import DataType
 from device.errors import GraphError
 from device.graph.ir import Graph, Node, Tensor
-from device.graph.ops import GEMM, MEMCPY, gemm_params
+from device.graph.moves import MOVES
+from device.graph.ops import FUSED, GEMM, MME_GUIDS, gemm_params, is_constant
+from device.graph.params import FusedParams, GemmParams, NormParams
 from device.graph.reference import ELEMENTWISE, Array, gemm
+from device.graph.reference_moves import run_constant, run_move
+from device.graph.reference_rows import run_rows
+from device.graph.rules import params_of
+from device.recipe.descriptors import Constant
+from device.recipe.tpc_ops import parse_row
 
 __all__ = ["interpret", "numpy_type"]
 
@@ -46,17 +55,65 @@ def _checked(tensor: Tensor, inputs: Mapping[str, Array]) -> Array:
 
 
 def _run(graph: Graph, node: Node, operands: list[Array]) -> Array:
-    if node.guid == GEMM:
+    output = graph.tensor(node.outputs[0])
+    if node.guid in MME_GUIDS:
         return _run_gemm(graph, node, operands)
-    if node.guid == MEMCPY:
-        return operands[0].copy()
-    return ELEMENTWISE[node.guid](*operands)
+    if node.guid in MOVES:
+        return run_move(node, operands)
+    if is_constant(node):
+        return run_constant(node, output.dtype)
+    row = parse_row(node.guid)
+    if row is not None:
+        epsilon = node.params.epsilon_bits if isinstance(node.params, NormParams) else 0
+        return run_rows(row[0], row[1], operands, epsilon)
+    expanded = [_expanded(operand, output) for operand in operands]
+    if node.guid == FUSED:
+        return _run_fused(node, expanded, output)
+    return ELEMENTWISE[node.guid](*expanded)
+
+
+def _expanded(operand: Array, output: Tensor) -> Array:
+    """With the dimensions of the result; missing ones are slow, as in numpy."""
+    return np.ascontiguousarray(np.broadcast_to(operand, output.shape[::-1]))
+
+
+def _run_fused(node: Node, values: list[Array], output: Tensor) -> Array:
+    """Each step by its own definition: fusing changes no bit."""
+    params = params_of(node, FusedParams)
+    values = values + [_filled(constant, output) for constant in params.constants]
+    for step in params.steps:
+        values.append(ELEMENTWISE[step.guid](*[values[source] for source in step.sources]))
+    return values[-1]
+
+
+def _filled(constant: Constant, output: Tensor) -> Array:
+    shape = output.shape[::-1]
+    if constant.dtype is DataType.BF16:
+        return np.full(shape, constant.bits, np.uint16)
+    return np.full(shape, constant.bits, np.uint32).view(np.float32)
 
 
 def _run_gemm(graph: Graph, node: Node, operands: list[Array]) -> Array:
     params = gemm_params(node)
-    a = operands[0].T if params.transpose_a else operands[0]
-    b = operands[1].T if params.transpose_b else operands[1]
     bias = operands[2].view(np.float32) if len(operands) == 3 else None
-    output_bf16 = graph.tensor(node.outputs[0]).dtype is DataType.BF16
-    return gemm(a.astype(np.uint16), b.astype(np.uint16), bias, params.has_relu, output_bf16)
+    output = graph.tensor(node.outputs[0])
+    a, b = (operand.view(np.uint16) for operand in operands[:2])
+    if node.guid == GEMM:
+        return _product(params, a, b, bias, output)
+    many = _matrices(a)
+    others = np.broadcast_to(b, (len(many), *b.shape)) if b.ndim == 2 else _matrices(b)
+    products = [_product(params, one, other, None, output) for one, other in zip(many, others, strict=True)]
+    stacked: NDArray[Any] = np.stack(products).reshape(output.shape[::-1])
+    return stacked
+
+
+def _matrices(batch: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    return batch.reshape(-1, *batch.shape[-2:])
+
+
+def _product(
+    params: GemmParams, a: NDArray[np.uint16], b: NDArray[np.uint16], bias: NDArray[np.float32] | None, output: Tensor
+) -> Array:
+    a = a.T if params.transpose_a else a
+    b = b.T if params.transpose_b else b
+    return gemm(a, b, bias, params.has_relu, output.dtype is DataType.BF16)

@@ -14,19 +14,25 @@ from dataclasses import dataclass, replace
 
 from device.dtypes import DataType
 from device.errors import GraphError
+from device.graph.params import Params
 
-__all__ = ["GemmParams", "Graph", "Node", "Tensor"]
+__all__ = ["Graph", "Node", "Tensor"]
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """`dims` is None until inference; `workspace_offset` is None until the memory plan, and for persistent ones."""
+    """`dims` is None until inference; `workspace_offset` is None until the memory plan, and for persistent ones.
+
+    With `view_of` it lies within another tensor, `view_offset` bytes behind its start, and has no place of its own.
+    """
 
     name: str
     dtype: DataType
     dims: tuple[int, ...] | None
     is_persistent: bool
     workspace_offset: int | None = None
+    view_of: str | None = None
+    view_offset: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -49,16 +55,6 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class GemmParams:
-    """Inputs are A, B and, if there is a third one, the fp32 bias of the columns. relu follows the bias."""
-
-    transpose_a: bool = False
-    transpose_b: bool = False
-    has_relu: bool = False
-    geometry: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Node:
     """One operation; inputs and outputs are names of tensors."""
 
@@ -66,17 +62,12 @@ class Node:
     guid: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    params: GemmParams | None = None
+    params: Params | None = None
 
     def __str__(self) -> str:
-        params = self.params
-        marks: list[str] = []
-        if params is not None:
-            flags = {"A^T": params.transpose_a, "B^T": params.transpose_b, "relu": params.has_relu}
-            marks.extend(mark for mark, is_set in flags.items() if is_set)
-            marks.extend([params.geometry] if params.geometry else [])
-        detail = f" [{' '.join(marks)}]" if marks else ""
-        return f"{self.name} = {self.guid}({', '.join(self.inputs)}) -> {', '.join(self.outputs)}{detail}"
+        detail = "" if self.params is None else str(self.params)
+        marks = f" [{detail}]" if detail else ""
+        return f"{self.name} = {self.guid}({', '.join(self.inputs)}) -> {', '.join(self.outputs)}{marks}"
 
 
 @dataclass(frozen=True)
@@ -126,6 +117,14 @@ class Graph:
     def outputs(self) -> tuple[Tensor, ...]:
         return tuple(tensor for tensor in self.tensors if tensor.is_persistent and self.producer(tensor.name))
 
+    def root(self, name: str) -> tuple[Tensor, int]:
+        """The tensor whose memory holds this one, and how many bytes behind its start; itself and 0 without a view."""
+        tensor, offset = self.tensor(name), 0
+        while tensor.view_of is not None:
+            offset += tensor.view_offset
+            tensor = self.tensor(tensor.view_of)
+        return tensor, offset
+
     def with_nodes(self, nodes: Iterable[Node]) -> Graph:
         """The same graph with other nodes; workspace tensors that none of them touches are dropped."""
         kept = tuple(nodes)
@@ -170,6 +169,8 @@ class Graph:
         for tensor in self.tensors:
             place = "persistent" if tensor.is_persistent else "workspace"
             offset = "" if tensor.workspace_offset is None else f" +{tensor.workspace_offset}"
+            if tensor.view_of is not None:
+                offset = f" in {tensor.view_of} +{tensor.view_offset}"
             lines.append(f"  {place}{offset} {tensor}")
         lines.extend(f"  {node}" for node in self.nodes)
         return "\n".join(lines) + "\n"

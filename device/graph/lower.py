@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from device.engine_class import EngineClass
 from device.errors import GraphError
 from device.graph.ir import Graph, Node, Tensor
-from device.graph.node_work import node_work
-from device.graph.ops import GEMM, MEMCPY, engine_of, gemm_mnk, gemm_params
+from device.graph.moves import MOVES, Move, is_in_place, moves_of
+from device.graph.node_work import gemm_shape, move_work, node_work
+from device.graph.ops import FUSED, MME_GUIDS, gemm_params, is_constant
+from device.graph.params import ConstantParams, FusedParams, FusedStep, NormParams
+from device.graph.rules import access_of, params_of
 from device.recipe.descriptors import (
+    Access,
+    Constant,
+    Copy,
     Descriptor,
-    DmaCopy,
-    ElementwiseOp,
+    Fill,
+    Instruction,
     MmeGemm,
     Operand,
     SyncPoint,
     TpcElementwise,
+    TpcRows,
 )
 from device.recipe.recipe import RecipeTensor, TensorRole
+from device.recipe.tpc_ops import parse_elementwise, parse_row
 from device.spec import AsicSpec
 
 __all__ = ["lower_nodes", "recipe_tensors"]
@@ -35,15 +42,13 @@ class _Context:
     tensor_ids: Mapping[str, int]
 
     def operand(self, name: str) -> Operand:
-        tensor = self.graph.tensor(name)
-        return Operand(self.tensor_ids.get(name), self._offset(tensor), tensor.size_bytes)
+        return self.part(name, 0, self.graph.tensor(name).size_bytes)
 
-    def _offset(self, tensor: Tensor) -> int:
-        if tensor.is_persistent:
-            return 0
-        if tensor.workspace_offset is None:
-            raise GraphError(f"tensor {tensor} has no place in the workspace; plan_memory gives it one")
-        return tensor.workspace_offset
+    def part(self, name: str, offset_bytes: int, size_bytes: int) -> Operand:
+        """Some bytes of a tensor, wherever it lies."""
+        root, offset = self.graph.root(name)
+        start = offset + offset_bytes + (0 if root.is_persistent else _place(root))
+        return Operand(self.tensor_ids.get(root.name), start, size_bytes)
 
 
 def recipe_tensors(graph: Graph) -> tuple[RecipeTensor, ...]:
@@ -56,71 +61,151 @@ def recipe_tensors(graph: Graph) -> tuple[RecipeTensor, ...]:
 
 
 def lower_nodes(graph: Graph, spec: AsicSpec) -> tuple[Descriptor, ...]:
-    """One descriptor a node, in the order of the nodes."""
+    """The descriptors in the order of the nodes: one a node, more for a concat, none for what became a view."""
     tensor_ids = {tensor.name: index for index, tensor in enumerate(recipe_tensors(graph))}
     context = _Context(graph, spec, tensor_ids)
-    return tuple(_lower(context, order, node) for order, node in enumerate(graph.nodes))
+    descriptors = [descriptor for node in graph.nodes for descriptor in _lower(context, node)]
+    return tuple(replace(descriptor, order=order) for order, descriptor in enumerate(descriptors))
+
+
+def _place(root: Tensor) -> int:
+    if root.workspace_offset is None:
+        raise GraphError(f"tensor {root} has no place in the workspace; plan_memory gives it one")
+    return root.workspace_offset
 
 
 def _role(graph: Graph, tensor: Tensor) -> TensorRole:
     return TensorRole.INPUT if graph.producer(tensor.name) is None else TensorRole.OUTPUT
 
 
-def _lower(context: _Context, order: int, node: Node) -> Descriptor:
-    if node.guid == GEMM:
-        return _lower_gemm(context, order, node)
-    if node.guid == MEMCPY and engine_of(node, context.spec) is EngineClass.DMA:
-        return DmaCopy(
-            order=order,
-            node=node.name,
-            waits=(),
-            signal=_NO_SIGNAL,
-            work=node_work(context.graph, node, context.spec),
-            source=context.operand(node.inputs[0]),
-            destination=context.operand(node.outputs[0]),
-        )
-    return _lower_elementwise(context, order, node)
+def _lower(context: _Context, node: Node) -> list[Descriptor]:
+    if node.guid in MOVES:
+        moves = [move for move in moves_of(context.graph, node) if not is_in_place(context.graph, node, move)]
+        return [_lower_move(context, node, move) for move in moves]
+    if node.guid in MME_GUIDS:
+        return [_lower_gemm(context, node)]
+    if is_constant(node):
+        return [_lower_fill(context, node)]
+    if parse_row(node.guid) is not None:
+        return [_lower_rows(context, node)]
+    return [_lower_elementwise(context, node)]
 
 
-def _lower_gemm(context: _Context, order: int, node: Node) -> MmeGemm:
-    graph, params = context.graph, gemm_params(node)
-    m, n, k = gemm_mnk(node, graph.tensor(node.inputs[0]), graph.tensor(node.inputs[1]))
-    if params.geometry is None:
-        raise GraphError(f"node {node.name} ({node.guid}) has no geometry; select_mme_geometry gives it one")
-    return MmeGemm(
-        order=order,
+def _lower_move(context: _Context, node: Node, move: Move) -> Copy:
+    width = context.graph.tensor(node.outputs[0]).dtype.size_bytes
+    ends = [1 + sum((size - 1) * step for size, step in zip(move.sizes, steps, strict=True)) for steps in _steps(move)]
+    return Copy(
+        order=0,
         node=node.name,
         waits=(),
         signal=_NO_SIGNAL,
-        work=node_work(graph, node, context.spec),
-        a=context.operand(node.inputs[0]),
-        b=context.operand(node.inputs[1]),
-        bias=context.operand(node.inputs[2]) if len(node.inputs) == 3 else None,
-        c=context.operand(node.outputs[0]),
-        m=m,
-        n=n,
-        k=k,
-        transpose_a=params.transpose_a,
-        transpose_b=params.transpose_b,
-        relu=params.has_relu,
-        output=graph.tensor(node.outputs[0]).dtype,
-        geometry=params.geometry,
+        work=move_work(move, width, context.spec),
+        source=context.part(node.inputs[move.place], move.source_start * width, ends[0] * width),
+        destination=context.part(node.outputs[0], move.destination_start * width, ends[1] * width),
+        element_bytes=width,
+        sizes=move.sizes,
+        source_steps=move.source_steps,
+        destination_steps=move.destination_steps,
     )
 
 
-def _lower_elementwise(context: _Context, order: int, node: Node) -> TpcElementwise:
-    operation = ElementwiseOp(node.guid)
-    source = context.graph.tensor(node.inputs[0])
-    is_copy = operation is ElementwiseOp.COPY
-    return TpcElementwise(
-        order=order,
+def _steps(move: Move) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return move.source_steps, move.destination_steps
+
+
+def _lower_gemm(context: _Context, node: Node) -> MmeGemm:
+    params, shape = gemm_params(node), gemm_shape(context.graph, node)
+    if params.geometry is None:
+        raise GraphError(f"node {node.name} ({node.guid}) has no geometry; select_mme_geometry gives it one")
+    return MmeGemm(
+        order=0,
         node=node.name,
         waits=(),
         signal=_NO_SIGNAL,
         work=node_work(context.graph, node, context.spec),
-        op=operation,
+        a=context.operand(node.inputs[0]),
+        b=context.operand(node.inputs[1]),
+        bias=context.operand(node.inputs[2]) if len(node.inputs) == 3 else None,
+        c=context.operand(node.outputs[0]),
+        m=shape.m,
+        n=shape.n,
+        k=shape.k,
+        transpose_a=params.transpose_a,
+        transpose_b=params.transpose_b,
+        relu=params.has_relu,
+        output=context.graph.tensor(node.outputs[0]).dtype,
+        geometry=params.geometry,
+        batch=shape.batch,
+        is_b_shared=shape.is_b_broadcast,
+    )
+
+
+def _lower_fill(context: _Context, node: Node) -> Fill:
+    output = context.graph.tensor(node.outputs[0])
+    return Fill(
+        order=0,
+        node=node.name,
+        waits=(),
+        signal=_NO_SIGNAL,
+        work=node_work(context.graph, node, context.spec),
+        value=Constant(params_of(node, ConstantParams).bits, output.dtype),
+        output=context.operand(output.name),
+        count=output.count,
+    )
+
+
+def _lower_rows(context: _Context, node: Node) -> TpcRows:
+    parsed = parse_row(node.guid)
+    assert parsed is not None, "the caller has looked"
+    x = context.graph.tensor(node.inputs[0])
+    return TpcRows(
+        order=0,
+        node=node.name,
+        waits=(),
+        signal=_NO_SIGNAL,
+        work=node_work(context.graph, node, context.spec),
+        op=parsed[0],
+        dtype=x.dtype,
         inputs=tuple(context.operand(name) for name in node.inputs),
         output=context.operand(node.outputs[0]),
-        count=source.size_bytes if is_copy else source.count,
-        period=source.size_bytes if is_copy else context.graph.tensor(node.inputs[-1]).count,
+        rows=x.count // x.shape[0],
+        columns=x.shape[0],
+        epsilon_bits=node.params.epsilon_bits if isinstance(node.params, NormParams) else 0,
     )
+
+
+def _lower_elementwise(context: _Context, node: Node) -> TpcElementwise:
+    tensors = [context.graph.tensor(name) for name in node.inputs]
+    output = context.graph.tensor(node.outputs[0])
+    if node.guid == FUSED:
+        params = params_of(node, FusedParams)
+    else:
+        params = FusedParams((), (FusedStep(node.guid, tuple(range(len(tensors)))),))
+    return TpcElementwise(
+        order=0,
+        node=node.name,
+        waits=(),
+        signal=_NO_SIGNAL,
+        work=node_work(context.graph, node, context.spec),
+        inputs=tuple(context.operand(name) for name in node.inputs),
+        input_types=tuple(tensor.dtype for tensor in tensors),
+        accesses=tuple(_access(node, tensor, output) for tensor in tensors),
+        constants=params.constants,
+        program=tuple(_instruction(node, step) for step in params.steps),
+        output=context.operand(output.name),
+        count=output.count,
+    )
+
+
+def _access(node: Node, tensor: Tensor, output: Tensor) -> Access:
+    access = access_of(tensor.shape, output.shape)
+    if access is None:
+        raise GraphError(f"node {node.name} ({node.guid}): tensor {tensor} does not repeat along {output}")
+    return access
+
+
+def _instruction(node: Node, step: FusedStep) -> Instruction:
+    parsed = parse_elementwise(step.guid)
+    if parsed is None:
+        raise GraphError(f"node {node.name}: {step.guid!r} is no elementwise operation")
+    return Instruction(parsed[0], parsed[1], step.sources)

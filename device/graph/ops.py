@@ -1,7 +1,6 @@
-"""The operations: guid, number of inputs, rule for dimensions and types. What they compute is in reference.py.
+"""The operations: guid, number and types of inputs, rule for the output. What they compute is in reference.py.
 
-A rule looks at one node and its tensors, and returns the dimensions of its output. A GraphError names the node and the
-tensor, what was found and what was expected.
+A GraphError names the node and the tensor, what was found and what was expected.
 """
 
 from __future__ import annotations
@@ -12,40 +11,97 @@ from dataclasses import dataclass
 from device.dtypes import DataType
 from device.engine_class import EngineClass
 from device.errors import GraphError
-from device.graph.ir import GemmParams, Node, Tensor
-from device.recipe.descriptors import ElementwiseOp
+from device.graph.ir import Node, Tensor
+from device.graph.params import (
+    ConcatParams,
+    ConstantParams,
+    FusedParams,
+    GemmParams,
+    NormParams,
+    Params,
+    ShapeParams,
+    SliceParams,
+    TransposeParams,
+)
+from device.graph.rules import (
+    Dims,
+    batch_dims,
+    broadcast_dims,
+    concat_dims,
+    constant_dims,
+    elementwise_dims,
+    error_at,
+    gemm_dims,
+    norm_dims,
+    params_of,
+    reduced_dims,
+    reshape_dims,
+    same_dims,
+    slice_dims,
+    transpose_dims,
+)
+from device.recipe.tpc_ops import ElementwiseOp, RowOp, parse_elementwise
 from device.spec import AsicSpec
 
 __all__ = [
+    "BATCH_GEMM",
+    "BROADCAST",
+    "CONCAT",
+    "FUSED",
     "GEMM",
+    "LOGICAL",
     "MEMCPY",
+    "MEMSET",
+    "MME_GUIDS",
+    "RESHAPE",
+    "SLICE",
+    "TRANSPOSE",
     "OpRule",
     "engine_of",
-    "gemm_mnk",
     "gemm_params",
     "infer_output_dims",
+    "is_constant",
     "known_guids",
     "op_rule",
 ]
 
 GEMM = "gemm"
+BATCH_GEMM = "batch_gemm"
 MEMCPY = "memcpy"
+MEMSET = "memset"
+TRANSPOSE = "transpose"
+BROADCAST = "broadcast"
+RESHAPE = "reshape"
+SLICE = "slice"
+CONCAT = "concat"
+FUSED = "fused_kernel"
+"""Made by the compiler only: several elementwise operations in one pass over memory."""
+
+MME_GUIDS = frozenset({GEMM, BATCH_GEMM})
+LOGICAL = frozenset({RESHAPE, SLICE, CONCAT})
+"""No engine has to move anything for them where the bytes lie right already."""
 
 # The most dimensions that a TPC kernel can address; synapse knows more only for logical operations.
 _MAX_DIMS = 5
 
-Dims = tuple[int, ...]
+_ANY_NUMBER = 64
+"""The most inputs of a concat or a fused kernel."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpRule:
-    """`input_types` and `output_types` list what is allowed at each place; None stands for any type."""
+    """`input_types` list what is allowed at each place, None any type; the last one holds for all places behind it.
+
+    `output_types` None: that of the first input.
+    """
 
     guid: str
     min_inputs: int
+    max_inputs: int
     input_types: tuple[DataType | None, ...]
     output_types: tuple[DataType, ...] | None
     output_dims: Callable[[Node, tuple[Tensor, ...]], Dims]
+    params: type[Params] | None = None
 
 
 def op_rule(node: Node) -> OpRule:
@@ -61,10 +117,10 @@ def known_guids() -> tuple[str, ...]:
 
 
 def engine_of(node: Node, spec: AsicSpec) -> EngineClass:
-    """By the kind of node, as in the real compiler; a copy needs a DMA engine or it runs on the TPC."""
-    if node.guid == GEMM:
+    """By the kind of node, as in the real compiler; what moves data needs a DMA engine or it runs on the TPC."""
+    if node.guid in MME_GUIDS:
         return EngineClass.MME
-    if node.guid == MEMCPY and spec.dma.engines > 0:
+    if node.guid in _MOVES and spec.dma.engines > 0:
         return EngineClass.DMA
     return EngineClass.TPC
 
@@ -72,87 +128,113 @@ def engine_of(node: Node, spec: AsicSpec) -> EngineClass:
 def infer_output_dims(node: Node, inputs: tuple[Tensor, ...], output: Tensor) -> Dims:
     """Check a node against its rule and return the dimensions of its output."""
     rule = op_rule(node)
-    if not rule.min_inputs <= len(inputs) <= len(rule.input_types):
-        raise _error(node, f"has {len(inputs)} inputs, needs {_range(rule.min_inputs, len(rule.input_types))}")
-    if (node.params is not None) != (node.guid == GEMM):
-        raise _error(node, "needs GemmParams" if node.params is None else "takes no params")
-    for place, (tensor, wanted) in enumerate(zip(inputs, rule.input_types, strict=False)):
+    if not rule.min_inputs <= len(inputs) <= rule.max_inputs:
+        raise error_at(node, f"has {len(inputs)} inputs, needs {_range(rule.min_inputs, rule.max_inputs)}")
+    _check_params(node, rule)
+    for place, tensor in enumerate(inputs):
         _check_dims(node, tensor)
+        wanted = _wanted_type(rule, place, inputs[0])
         if wanted is not None and tensor.dtype is not wanted:
-            raise _error(node, f"input {place}, tensor {tensor}, has to be {wanted}")
-    allowed = (inputs[0].dtype,) if rule.output_types is None else rule.output_types
+            raise error_at(node, f"input {place}, tensor {tensor}, has to be {wanted}")
+    allowed = _output_types(node, rule, inputs)
     if output.dtype not in allowed:
-        raise _error(node, f"output, tensor {output}, has to be {' or '.join(allowed)}")
-    return rule.output_dims(node, inputs)
+        raise error_at(node, f"output, tensor {output}, has to be {' or '.join(allowed)}")
+    dims = rule.output_dims(node, inputs)
+    if len(dims) > _MAX_DIMS:
+        raise error_at(node, f"the result has the dimensions {dims}, more than {_MAX_DIMS}")
+    return dims
 
 
 def gemm_params(node: Node) -> GemmParams:
-    if node.params is None:
-        raise _error(node, "needs GemmParams")
-    return node.params
+    return params_of(node, GemmParams)
 
 
-def gemm_mnk(node: Node, a: Tensor, b: Tensor) -> tuple[int, int, int]:
-    """M, N, K of C[m, n] = A[m, k] x B[k, n] from dimensions that list the fast one first."""
-    params = gemm_params(node)
-    for tensor in (a, b):
-        if len(tensor.shape) != 2:
-            raise _error(node, f"tensor {tensor} has {len(tensor.shape)} dimensions, a gemm needs 2")
-    k_of_a, m = reversed(a.shape) if params.transpose_a else a.shape
-    n, k_of_b = reversed(b.shape) if params.transpose_b else b.shape
-    if k_of_a != k_of_b:
-        in_a = f"{k_of_a} in {'transposed ' if params.transpose_a else ''}A, tensor {a}"
-        in_b = f"{k_of_b} in {'transposed ' if params.transpose_b else ''}B, tensor {b}"
-        raise _error(node, f"the common dimension is {in_a}, but {in_b}")
-    return m, n, k_of_a
+def is_constant(node: Node | None) -> bool:
+    """Whether all elements of its result are one number, known now."""
+    return node is not None and isinstance(node.params, ConstantParams)
 
 
-def _gemm_dims(node: Node, inputs: tuple[Tensor, ...]) -> Dims:
-    m, n, _ = gemm_mnk(node, inputs[0], inputs[1])
-    if len(inputs) == 3 and inputs[2].shape != (n,):
-        raise _error(node, f"bias, tensor {inputs[2]}, has to have the dimensions ({n},)")
-    return (n, m)
+def _wanted_type(rule: OpRule, place: int, first: Tensor) -> DataType | None:
+    if rule.guid == CONCAT:
+        return first.dtype
+    return rule.input_types[min(place, len(rule.input_types) - 1)] if rule.input_types else None
 
 
-def _binary_dims(node: Node, inputs: tuple[Tensor, ...]) -> Dims:
-    """The second operand has the dimensions of the first, or only the fast ones of them: then it repeats."""
-    first, second = inputs
-    if first.shape[: len(second.shape)] != second.shape:
-        raise _error(node, f"tensor {second} does not repeat along the dimensions of tensor {first}")
-    return first.shape
-
-
-def _same_dims(node: Node, inputs: tuple[Tensor, ...]) -> Dims:
-    return inputs[0].shape
+def _check_params(node: Node, rule: OpRule) -> None:
+    if rule.params is not None:
+        params_of(node, rule.params)
+    elif node.params is not None:
+        raise error_at(node, "takes no params")
 
 
 def _check_dims(node: Node, tensor: Tensor) -> None:
     if not 1 <= len(tensor.shape) <= _MAX_DIMS or min(tensor.shape) < 1:
-        raise _error(node, f"tensor {tensor} needs 1 to {_MAX_DIMS} dimensions, each 1 or more")
+        raise error_at(node, f"tensor {tensor} needs 1 to {_MAX_DIMS} dimensions, each 1 or more")
 
 
-def _error(node: Node, text: str) -> GraphError:
-    return GraphError(f"node {node.name} ({node.guid}): {text}")
+def _output_types(node: Node, rule: OpRule, inputs: tuple[Tensor, ...]) -> tuple[DataType, ...]:
+    if node.guid == FUSED:
+        return (_fused_output_type(node, inputs),)
+    return (inputs[0].dtype,) if rule.output_types is None else rule.output_types
+
+
+def _fused_output_type(node: Node, inputs: tuple[Tensor, ...]) -> DataType:
+    params = params_of(node, FusedParams)
+    types = [tensor.dtype for tensor in inputs] + [constant.dtype for constant in params.constants]
+    for step in params.steps:
+        parsed = parse_elementwise(step.guid)
+        if parsed is None or len(step.sources) != parsed[0].input_count:
+            raise error_at(node, f"{step.guid!r} with {len(step.sources)} operands is no elementwise operation")
+        if any(source >= len(types) or types[source] is not parsed[1] for source in step.sources):
+            raise error_at(
+                node, f"{step.guid} reads {step.sources} of {len(types)} values, not all of them {parsed[1]}"
+            )
+        types.append(parsed[0].output_type(parsed[1]))
+    return types[-1]
 
 
 def _range(low: int, high: int) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _elementwise_rules() -> dict[str, OpRule]:
-    rules: dict[str, OpRule] = {}
-    types = {DataType.BF16.size_bytes: DataType.BF16, DataType.F32.size_bytes: DataType.F32}
-    for op in ElementwiseOp:
-        if op is ElementwiseOp.COPY:
-            continue
-        inputs = (types[op.input_bytes],) * op.input_count
-        dims = _binary_dims if op.input_count == 2 else _same_dims
-        rules[op.value] = OpRule(op.value, op.input_count, inputs, (types[op.output_bytes],), dims)
-    return rules
+def _elementwise_rule(op: ElementwiseOp, dtype: DataType) -> OpRule:
+    output = (op.output_type(dtype),)
+    return OpRule(op.guid(dtype), op.input_count, op.input_count, (dtype,), output, elementwise_dims)
 
 
-_RULES: dict[str, OpRule] = {
-    GEMM: OpRule(GEMM, 2, (DataType.BF16, DataType.BF16, DataType.F32), (DataType.BF16, DataType.F32), _gemm_dims),
-    MEMCPY: OpRule(MEMCPY, 1, (None,), None, _same_dims),
-    **_elementwise_rules(),
-}
+def _row_rule(op: RowOp, dtype: DataType) -> OpRule:
+    dims = reduced_dims if op.is_reduction else norm_dims
+    params = NormParams if op in (RowOp.LAYER_NORM, RowOp.RMS_NORM) else None
+    return OpRule(op.guid(dtype), op.input_count, op.input_count, (dtype, DataType.F32), (dtype,), dims, params)
+
+
+def _move_rule(guid: str, dims: Callable[[Node, tuple[Tensor, ...]], Dims], params: type[Params] | None) -> OpRule:
+    return OpRule(guid, 1, _ANY_NUMBER if guid == CONCAT else 1, (None,), None, dims, params)
+
+
+def _constant_rule(guid: str, types: tuple[DataType, ...]) -> OpRule:
+    return OpRule(guid, 0, 0, (), types, constant_dims, ConstantParams)
+
+
+_BF16_OR_F32 = (DataType.BF16, DataType.F32)
+_GEMM_INPUTS = (DataType.BF16, DataType.BF16, DataType.F32)
+
+_MOVES = frozenset({MEMCPY, MEMSET, TRANSPOSE, BROADCAST, RESHAPE, SLICE, CONCAT})
+
+_ALL = (
+    OpRule(GEMM, 2, 3, _GEMM_INPUTS, _BF16_OR_F32, gemm_dims, GemmParams),
+    OpRule(BATCH_GEMM, 2, 2, _GEMM_INPUTS, _BF16_OR_F32, batch_dims, GemmParams),
+    _move_rule(MEMCPY, same_dims, None),
+    _move_rule(TRANSPOSE, transpose_dims, TransposeParams),
+    _move_rule(BROADCAST, broadcast_dims, ShapeParams),
+    _move_rule(RESHAPE, reshape_dims, ShapeParams),
+    _move_rule(SLICE, slice_dims, SliceParams),
+    _move_rule(CONCAT, concat_dims, ConcatParams),
+    _constant_rule(MEMSET, _BF16_OR_F32),
+    *(_constant_rule(f"constant_{dtype}", (dtype,)) for dtype in DataType),
+    *(_elementwise_rule(op, dtype) for op in ElementwiseOp for dtype in DataType),
+    *(_row_rule(op, dtype) for op in RowOp for dtype in DataType),
+    OpRule(FUSED, 1, _ANY_NUMBER, (None,), None, elementwise_dims, FusedParams),
+)
+
+_RULES = {rule.guid: rule for rule in _ALL}

@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from device.errors import GraphError
 from device.graph.ir import Graph
 from device.graph.passes import (
+    alias_logical_nodes,
     eliminate_dead_nodes,
+    fold_constants,
+    fold_transposes,
+    fuse_elementwise,
     fuse_gemm_epilogue,
+    merge_common_nodes,
     plan_memory,
     schedule,
     select_mme_geometry,
@@ -37,12 +42,21 @@ def _without_spec(graph_pass: Callable[[Graph], Graph]) -> Pass:
 
 PIPELINE: tuple[PassEntry, ...] = (
     PassEntry("verify_and_infer", _without_spec(verify_and_infer), False, "all others rely on a legal graph with dims"),
+    PassEntry("fold_transposes", _without_spec(fold_transposes), True, "early: it leaves dead nodes behind"),
+    PassEntry(
+        "fold_constants", _without_spec(fold_constants), True, "before common nodes: it makes more of them alike"
+    ),
+    PassEntry(
+        "merge_common_nodes", _without_spec(merge_common_nodes), True, "before fusion, which needs single readers"
+    ),
     PassEntry("eliminate_dead_nodes", _without_spec(eliminate_dead_nodes), True, "early: less for everybody after it"),
     PassEntry(
         "fuse_gemm_epilogue", _without_spec(fuse_gemm_epilogue), True, "before costs: it changes what nodes cost"
     ),
+    PassEntry("fuse_elementwise", _without_spec(fuse_elementwise), True, "after gemms took what their epilogue can do"),
     PassEntry("select_mme_geometry", select_mme_geometry, False, "the schedule needs the cycles of each gemm"),
     PassEntry("schedule", schedule, False, "lifetimes of tensors follow from the order of the nodes"),
+    PassEntry("alias_logical_nodes", _without_spec(alias_logical_nodes), True, "before memory: a view needs none"),
     PassEntry("plan_memory", _without_spec(plan_memory), False, "last: nothing may move a node after it"),
 )
 

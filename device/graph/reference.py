@@ -1,5 +1,8 @@
 """What every operation computes, in numpy: slow, obvious, bit for bit. The engines' kernels are tested against it.
 
+Here are types, casts, matrices and elementwise operations; reference_math.py, reference_rows.py and reference_moves.py
+have the rest.
+
 A tensor is an array whose shape lists the dimensions slow first (numpy's way: the reverse of Tensor.dims), float32 for
 F32, and uint16 holding the bits for BF16.
 
@@ -15,6 +18,10 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from device.dtypes import DataType
+from device.graph.reference_math import math_exp, math_gelu, math_log, math_sigmoid, math_tanh
+from device.recipe.tpc_ops import ElementwiseOp
 
 __all__ = [
     "ELEMENTWISE",
@@ -107,33 +114,65 @@ def _relu(values: F32) -> F32:
     return np.where(np.signbit(clean), np.float32(0), clean)
 
 
-def _add(a: F32, b: F32) -> F32:
-    with np.errstate(all="ignore"):
-        return canonical(a + b)
+def _where(a: F32, b: F32, c: F32) -> F32:
+    """A NaN counts as true."""
+    return np.where(a != 0, b, c)
 
 
-def _multiply(a: F32, b: F32) -> F32:
-    with np.errstate(all="ignore"):
-        return canonical(a * b)
+def _max(a: F32, b: F32) -> F32:
+    """NaN if either is; b where both are equal."""
+    return np.where((a > b) | np.isnan(a), a, b)
 
 
-def _in_bf16(operation: Callable[..., F32]) -> Callable[..., Array]:
+def _min(a: F32, b: F32) -> F32:
+    return np.where((a < b) | np.isnan(a), a, b)
+
+
+_IN_F32: dict[ElementwiseOp, Callable[..., F32]] = {
+    ElementwiseOp.ADD: np.add,
+    ElementwiseOp.SUB: np.subtract,
+    ElementwiseOp.MUL: np.multiply,
+    ElementwiseOp.DIV: np.divide,
+    ElementwiseOp.MAX: _max,
+    ElementwiseOp.MIN: _min,
+    ElementwiseOp.WHERE: _where,
+    ElementwiseOp.RELU: _relu,
+    ElementwiseOp.NEG: np.negative,
+    ElementwiseOp.ABS: np.abs,
+    ElementwiseOp.SQRT: np.sqrt,
+    ElementwiseOp.RSQRT: lambda a: np.float32(1) / np.sqrt(a),
+    ElementwiseOp.EXP: math_exp,
+    ElementwiseOp.LOG: math_log,
+    ElementwiseOp.SIGMOID: math_sigmoid,
+    ElementwiseOp.TANH: math_tanh,
+    ElementwiseOp.GELU: math_gelu,
+}
+
+
+def _wide(operation: Callable[..., F32]) -> Callable[..., Array]:
+    """In fp32."""
+
+    def run(*operands: F32) -> Array:
+        with np.errstate(all="ignore"):
+            return canonical(np.ascontiguousarray(operation(*operands)))
+
+    return run
+
+
+def _narrow(operation: Callable[..., F32]) -> Callable[..., Array]:
     """Widen, compute in fp32, round."""
 
-    def narrow(*operands: Bf16) -> Array:
-        return bf16_from_f32(operation(*[f32_from_bf16(operand) for operand in operands]))
+    def run(*operands: Bf16) -> Array:
+        with np.errstate(all="ignore"):
+            return bf16_from_f32(np.ascontiguousarray(operation(*[f32_from_bf16(operand) for operand in operands])))
 
-    return narrow
+    return run
 
 
-# By guid. Operands are broadcast as numpy does it, which is how the second one of a binary operation repeats.
+# By guid. Operands come with the dimensions of the result.
 ELEMENTWISE: dict[str, Callable[..., Array]] = {
-    "add_fwd_f32": _add,
-    "add_fwd_bf16": _in_bf16(_add),
-    "mul_fwd_f32": _multiply,
-    "mul_fwd_bf16": _in_bf16(_multiply),
-    "relu_fwd_f32": _relu,
-    "relu_fwd_bf16": _in_bf16(_relu),
-    "cast_f32_to_bf16": bf16_from_f32,
-    "cast_bf16_to_f32": f32_from_bf16,
+    **{op.guid(DataType.F32): _wide(operation) for op, operation in _IN_F32.items()},
+    **{op.guid(DataType.BF16): _narrow(operation) for op, operation in _IN_F32.items()},
+    ElementwiseOp.CAST.guid(DataType.F32): bf16_from_f32,
+    ElementwiseOp.CAST.guid(DataType.BF16): f32_from_bf16,
 }

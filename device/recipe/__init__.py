@@ -7,26 +7,35 @@ descriptors.
 
 from device.recipe.check import Hazard, check_sync, uncovered_hazards
 from device.recipe.descriptors import (
+    Access,
+    Constant,
+    Copy,
     Descriptor,
-    DmaCopy,
-    ElementwiseOp,
+    Fill,
+    Instruction,
     MmeGemm,
     Operand,
     SyncPoint,
     TpcElementwise,
+    TpcRows,
 )
 from device.recipe.dump import dump
 from device.recipe.launch import LaunchCost, Span, launch_cost
 from device.recipe.recipe import PatchPoint, Queue, Recipe, RecipeTensor, TensorRole
 from device.recipe.serialise import FORMAT_VERSION, from_bytes, to_bytes
+from device.recipe.tpc_ops import ElementwiseOp, RowOp
 from device.recipe.validate import validate
 
 __all__ = [
     "FORMAT_VERSION",
+    "Access",
+    "Constant",
+    "Copy",
     "Descriptor",
-    "DmaCopy",
     "ElementwiseOp",
+    "Fill",
     "Hazard",
+    "Instruction",
     "LaunchCost",
     "MmeGemm",
     "Operand",
@@ -34,10 +43,12 @@ __all__ = [
     "Queue",
     "Recipe",
     "RecipeTensor",
+    "RowOp",
     "Span",
     "SyncPoint",
     "TensorRole",
     "TpcElementwise",
+    "TpcRows",
     "check_sync",
     "dump",
     "from_bytes",

@@ -6,15 +6,26 @@ defined by the kernels' headers; this module only carries the parameters.
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from device.cost.work import Work
 from device.dtypes import DataType
 from device.engine_class import EngineClass
+from device.recipe.tpc_ops import ElementwiseOp, RowOp
 
-__all__ = ["Descriptor", "DmaCopy", "ElementwiseOp", "MmeGemm", "Operand", "SyncPoint", "TpcElementwise"]
+__all__ = [
+    "Access",
+    "Constant",
+    "Copy",
+    "Descriptor",
+    "Fill",
+    "Instruction",
+    "MmeGemm",
+    "Operand",
+    "SyncPoint",
+    "TpcElementwise",
+    "TpcRows",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,59 +57,6 @@ class SyncPoint:
     value: int
 
 
-class ElementwiseOp(enum.StrEnum):
-    """Operations of the TPC; the value is the guid. COPY moves bytes where the ASIC has no DMA engine for it."""
-
-    ADD_F32 = "add_fwd_f32"
-    ADD_BF16 = "add_fwd_bf16"
-    MUL_F32 = "mul_fwd_f32"
-    MUL_BF16 = "mul_fwd_bf16"
-    RELU_F32 = "relu_fwd_f32"
-    RELU_BF16 = "relu_fwd_bf16"
-    CAST_F32_TO_BF16 = "cast_f32_to_bf16"
-    CAST_BF16_TO_F32 = "cast_bf16_to_f32"
-    COPY = "memcpy"
-
-    @property
-    def input_count(self) -> int:
-        return _ELEMENTWISE_FORMS[self].input_count
-
-    @property
-    def input_bytes(self) -> int:
-        """Of one element of an input; a copy counts bytes."""
-        return _ELEMENTWISE_FORMS[self].input_bytes
-
-    @property
-    def output_bytes(self) -> int:
-        """Of one element of the output."""
-        return _ELEMENTWISE_FORMS[self].output_bytes
-
-    @property
-    def flops(self) -> int:
-        """Of one element; moving and casting count as none."""
-        return _ELEMENTWISE_FORMS[self].flops
-
-
-class _ElementwiseForm(NamedTuple):
-    input_count: int
-    input_bytes: int
-    output_bytes: int
-    flops: int
-
-
-_ELEMENTWISE_FORMS = {
-    ElementwiseOp.ADD_F32: _ElementwiseForm(2, 4, 4, 1),
-    ElementwiseOp.ADD_BF16: _ElementwiseForm(2, 2, 2, 1),
-    ElementwiseOp.MUL_F32: _ElementwiseForm(2, 4, 4, 1),
-    ElementwiseOp.MUL_BF16: _ElementwiseForm(2, 2, 2, 1),
-    ElementwiseOp.RELU_F32: _ElementwiseForm(1, 4, 4, 1),
-    ElementwiseOp.RELU_BF16: _ElementwiseForm(1, 2, 2, 1),
-    ElementwiseOp.CAST_F32_TO_BF16: _ElementwiseForm(1, 4, 2, 0),
-    ElementwiseOp.CAST_BF16_TO_F32: _ElementwiseForm(1, 2, 4, 0),
-    ElementwiseOp.COPY: _ElementwiseForm(1, 1, 1, 0),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class DescriptorFrame:
     """What every descriptor has. `order` is its place in the schedule of the whole recipe, `node` the graph's name for
@@ -113,9 +71,10 @@ class DescriptorFrame:
 
 @dataclass(frozen=True, slots=True)
 class MmeGemm(DescriptorFrame):
-    """C[m, n] = A[m, k] x B[k, n], then bias[n] in fp32, then relu, then the cast to `output`.
+    """C[m, n] = A[m, k] x B[k, n], then bias[n] in fp32, then relu, then the cast to `output`; all that `batch` times.
 
-    A and B are bf16; with a transpose the matrix lies as [k, m] or [n, k]. `geometry` is for display.
+    A and B are bf16; with a transpose the matrix lies as [k, m] or [n, k]. The matrices of a batch follow each other;
+    with `is_b_shared` there is one B for all. `geometry` is for display.
     """
 
     a: Operand
@@ -130,6 +89,8 @@ class MmeGemm(DescriptorFrame):
     relu: bool
     output: DataType
     geometry: str
+    batch: int = 1
+    is_b_shared: bool = False
 
     @property
     def engine(self) -> EngineClass:
@@ -145,17 +106,75 @@ class MmeGemm(DescriptorFrame):
 
 
 @dataclass(frozen=True, slots=True)
-class TpcElementwise(DescriptorFrame):
-    """output[i] = op(inputs[0][i], inputs[1][i % period]) for i < count.
+class Access:
+    """How an input repeats: element i of the result reads element (i // repeat) % period."""
 
-    `period` is the number of elements of the second input; with one input it equals `count`.
-    """
+    repeat: int
+    period: int
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """One number for all elements, as the bits of its type."""
+
+    bits: int
+    dtype: DataType
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """A step of a TPC program on operands of `dtype`. `sources` number the registers: first the inputs, then the
+    constants, then the results of the instructions before."""
 
     op: ElementwiseOp
+    dtype: DataType
+    sources: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TpcElementwise(DescriptorFrame):
+    """One pass over memory: `count` elements go through a program, whose last result is the output.
+
+    Each result is rounded to its type, so a program gives the same bits as its instructions one by one.
+    """
+
     inputs: tuple[Operand, ...]
+    input_types: tuple[DataType, ...]
+    accesses: tuple[Access, ...]
+    constants: tuple[Constant, ...]
+    program: tuple[Instruction, ...]
     output: Operand
     count: int
-    period: int
+
+    @property
+    def engine(self) -> EngineClass:
+        return EngineClass.TPC
+
+    @property
+    def output_type(self) -> DataType:
+        last = self.program[-1]
+        return last.op.output_type(last.dtype)
+
+    @property
+    def reads(self) -> tuple[Operand, ...]:
+        return self.inputs
+
+    @property
+    def writes(self) -> tuple[Operand, ...]:
+        return (self.output,)
+
+
+@dataclass(frozen=True, slots=True)
+class TpcRows(DescriptorFrame):
+    """An operation along each of `rows` rows. `inputs` are x, then gamma and beta in fp32; epsilon is fp32 bits."""
+
+    op: RowOp
+    dtype: DataType
+    inputs: tuple[Operand, ...]
+    output: Operand
+    rows: int
+    columns: int
+    epsilon_bits: int
 
     @property
     def engine(self) -> EngineClass:
@@ -171,15 +190,23 @@ class TpcElementwise(DescriptorFrame):
 
 
 @dataclass(frozen=True, slots=True)
-class DmaCopy(DescriptorFrame):
-    """Bytes from one place of device memory to another one of the same size."""
+class Copy(DescriptorFrame):
+    """Elements from one place of device memory to another one, on the engine that its work names (DMA or TPC).
+
+    `sizes` list the dimensions, the fast one first; the steps of source and destination count elements, a source step
+    of 0 repeats. Copies, transposes, slices, concatenations and broadcasts are all of this kind.
+    """
 
     source: Operand
     destination: Operand
+    element_bytes: int
+    sizes: tuple[int, ...]
+    source_steps: tuple[int, ...]
+    destination_steps: tuple[int, ...]
 
     @property
     def engine(self) -> EngineClass:
-        return EngineClass.DMA
+        return self.work.engine
 
     @property
     def reads(self) -> tuple[Operand, ...]:
@@ -190,4 +217,25 @@ class DmaCopy(DescriptorFrame):
         return (self.destination,)
 
 
-Descriptor = MmeGemm | TpcElementwise | DmaCopy
+@dataclass(frozen=True, slots=True)
+class Fill(DescriptorFrame):
+    """`count` times the same element, on the engine that its work names (DMA or TPC)."""
+
+    value: Constant
+    output: Operand
+    count: int
+
+    @property
+    def engine(self) -> EngineClass:
+        return self.work.engine
+
+    @property
+    def reads(self) -> tuple[Operand, ...]:
+        return ()
+
+    @property
+    def writes(self) -> tuple[Operand, ...]:
+        return (self.output,)
+
+
+Descriptor = MmeGemm | TpcElementwise | TpcRows | Copy | Fill

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from device.recipe.descriptors import Descriptor, MmeGemm, Operand, SyncPoint, TpcElementwise
+from device.recipe.descriptors import Copy, Descriptor, MmeGemm, Operand, SyncPoint, TpcElementwise, TpcRows
 from device.recipe.recipe import Recipe
 
-__all__ = ["dump"]
+__all__ = ["dump", "operation_text"]
 
 
 def dump(recipe: Recipe) -> str:
@@ -23,24 +23,36 @@ def _line(recipe: Recipe, descriptor: Descriptor) -> str:
     waits = " ".join(_point(wait) for wait in descriptor.waits) or "-"
     work = descriptor.work
     cost = f"{work.cycles} cycles, {work.hbm_bytes} B"
-    head = f"  {descriptor.order:>3} {descriptor.engine.name:<3} {descriptor.node}: {_operation(descriptor)}"
+    head = f"  {descriptor.order:>3} {descriptor.engine.name:<3} {descriptor.node}: {operation_text(descriptor)}"
     return f"{head} {reads} -> {writes}; wait {waits}; signal {_point(descriptor.signal)}; {cost}"
 
 
-def _operation(descriptor: Descriptor) -> str:
+def operation_text(descriptor: Descriptor) -> str:
+    """What a descriptor does, in a few words."""
     if isinstance(descriptor, MmeGemm):
         return _gemm(descriptor)
     if isinstance(descriptor, TpcElementwise):
-        repeat = "" if descriptor.period == descriptor.count else f" period {descriptor.period}"
-        return f"{descriptor.op} x{descriptor.count}{repeat}"
-    return "copy"
+        return _program(descriptor)
+    if isinstance(descriptor, TpcRows):
+        return f"{descriptor.op.guid(descriptor.dtype)} {descriptor.rows} rows of {descriptor.columns}"
+    if isinstance(descriptor, Copy):
+        return f"copy {'x'.join(str(size) for size in descriptor.sizes)}"
+    return f"fill x{descriptor.count} with {descriptor.value.bits:#x}"
 
 
 def _gemm(gemm: MmeGemm) -> str:
-    steps = [f"gemm {gemm.m}x{gemm.n}x{gemm.k}", gemm.geometry]
+    batch = "" if gemm.batch == 1 else f"{gemm.batch} x "
+    steps = [f"gemm {batch}{gemm.m}x{gemm.n}x{gemm.k}", gemm.geometry]
     optional = {"A^T": gemm.transpose_a, "B^T": gemm.transpose_b, "bias": gemm.bias is not None, "relu": gemm.relu}
     steps.extend(name for name, is_present in optional.items() if is_present)
     return " ".join([*steps, gemm.output])
+
+
+def _program(step: TpcElementwise) -> str:
+    guids = "; ".join(each.op.guid(each.dtype) for each in step.program)
+    repeats = [access for access in step.accesses if access.period != step.count]
+    marks = "".join(f" period {access.period}" for access in repeats)
+    return f"{guids} x{step.count}{marks}"
 
 
 def _operand(recipe: Recipe, operand: Operand) -> str:

@@ -7,7 +7,8 @@
       16      8   length of the payload in bytes
       24          payload: the recipe as JSON, ASCII, sorted keys, no white space
 
-Format version 1 is read by every later release until CHANGELOG says otherwise; a newer version than ours is refused.
+Only this release's own format version is read: version 2 describes TPC work as programs, which version 1 could not. Any
+other version is refused with the advice to compile the graph again.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from device.recipe.validate import validate
 
 __all__ = ["FORMAT_VERSION", "from_bytes", "to_bytes"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _MAGIC = b"GAUDIRCP"
 _HEADER = struct.Struct("<8sIIQ")
@@ -53,8 +54,12 @@ def _checked_payload(data: bytes) -> bytes:
     if len(data) < _HEADER.size:
         raise RecipeError(f"truncated recipe: {len(data)} bytes, the header alone has {_HEADER.size}")
     _, version, crc, length = _HEADER.unpack_from(data)
-    if not 1 <= version <= FORMAT_VERSION:
-        raise RecipeError(f"recipe format {version}; this release reads 1 to {FORMAT_VERSION}, compile the graph again")
+    if version != FORMAT_VERSION:
+        age = "older" if version < FORMAT_VERSION else "newer"
+        raise RecipeError(
+            f"recipe format {version} is {age} than {FORMAT_VERSION}, the one that this release reads; "
+            "compile the graph again"
+        )
     payload = data[_HEADER.size :]
     if len(payload) < length:
         raise RecipeError(f"truncated recipe: {len(payload)} of {length} payload bytes")

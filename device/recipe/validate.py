@@ -6,13 +6,11 @@ sync values cover all dependencies is the more expensive question of check.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from device.dtypes import DataType
 from device.engine_class import EngineClass
 from device.errors import RecipeError
-from device.recipe.descriptors import Descriptor, DmaCopy, MmeGemm, Operand, TpcElementwise
+from device.recipe.descriptors import Descriptor, Operand
 from device.recipe.recipe import Recipe, TensorRole
+from device.recipe.shapes import wanted_sizes
 
 __all__ = ["validate"]
 
@@ -102,44 +100,9 @@ def _check_range(recipe: Recipe, operand: Operand, where: str) -> None:
 
 
 def _check_sizes(descriptor: Descriptor, where: str) -> None:
-    for name, operand, wanted in _wanted_sizes(descriptor, where):
+    for name, operand, wanted in wanted_sizes(descriptor, where):
         if operand.size_bytes != wanted:
             raise RecipeError(f"{where}: {name} has {operand.size_bytes} bytes, its shape needs {wanted}")
     for written in descriptor.writes:
         if any(written.overlaps(read) and written != read for read in descriptor.reads):
             raise RecipeError(f"{where} writes over a part of its own input")
-
-
-def _wanted_sizes(descriptor: Descriptor, where: str) -> Iterable[tuple[str, Operand, int]]:
-    if isinstance(descriptor, MmeGemm):
-        return _gemm_sizes(descriptor, where)
-    if isinstance(descriptor, TpcElementwise):
-        return _elementwise_sizes(descriptor, where)
-    return _copy_sizes(descriptor)
-
-
-def _gemm_sizes(gemm: MmeGemm, where: str) -> Iterable[tuple[str, Operand, int]]:
-    if min(gemm.m, gemm.n, gemm.k) < 1:
-        raise RecipeError(f"{where}: {gemm.m} x {gemm.n} x {gemm.k} is no gemm")
-    if gemm.c.overlaps(gemm.a) or gemm.c.overlaps(gemm.b):
-        raise RecipeError(f"{where}: a gemm cannot write over its operands")
-    yield "a", gemm.a, gemm.m * gemm.k * DataType.BF16.size_bytes
-    yield "b", gemm.b, gemm.k * gemm.n * DataType.BF16.size_bytes
-    yield "c", gemm.c, gemm.m * gemm.n * gemm.output.size_bytes
-    if gemm.bias is not None:
-        yield "bias", gemm.bias, gemm.n * DataType.F32.size_bytes
-
-
-def _elementwise_sizes(step: TpcElementwise, where: str) -> Iterable[tuple[str, Operand, int]]:
-    if len(step.inputs) != step.op.input_count:
-        raise RecipeError(f"{where}: {step.op} has {len(step.inputs)} inputs, needs {step.op.input_count}")
-    if step.count < 1 or step.period < 1 or step.count % step.period != 0:
-        raise RecipeError(f"{where}: {step.count} elements cannot repeat {step.period}")
-    counts = (step.count, step.period)
-    for index, operand in enumerate(step.inputs):
-        yield f"inputs[{index}]", operand, counts[index] * step.op.input_bytes
-    yield "output", step.output, step.count * step.op.output_bytes
-
-
-def _copy_sizes(copy: DmaCopy) -> Iterable[tuple[str, Operand, int]]:
-    yield "destination", copy.destination, copy.source.size_bytes

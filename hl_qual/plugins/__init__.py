@@ -14,6 +14,7 @@ __all__ = ["BUILT_IN", "load", "references"]
 
 BUILT_IN = {
     "matmul_stress": "hl_qual.plugins.matmul_stress:MatmulStress",
+    "edp_stress": "hl_qual.plugins.edp_stress:EdpStress",
     "power_stress": "hl_qual.plugins.power_stress:PowerStress",
 }
 

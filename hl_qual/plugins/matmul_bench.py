@@ -6,12 +6,12 @@ Used inside a runner by matmul_stress and the power tests.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hl_qual.findings import Finding
+from hl_qual.outcome import Retest
 from hl_qual.plugins.matmul_workload import SETS, Shape, load_golden, load_recipe, operands_of
 
 if TYPE_CHECKING:
@@ -69,13 +69,13 @@ class Bench:
         return result.tobytes() != self.golden[data_set].result.tobytes()
 
 
-def mismatch_findings(ctx: RunContext, benches: list[Bench], tally: Tally) -> list[Finding]:
+def mismatch_findings(ctx: RunContext, benches: list[Bench], tally: Tally) -> tuple[list[Finding], tuple[Retest, ...]]:
     """Where and what; then the failing data sets once more, for the failure rate.
 
     The checker's data sets count through the benches: set d belongs to bench d // 2.
     """
     if not tally.mismatched:
-        return []
+        return [], ()
     findings = [finding for bench in benches for finding in _operand_findings(bench)]
     for launch, data_set, mismatch in tally.first[:_SHOWN_MISMATCHES]:
         message = f"launch {launch}, data set {SETS[data_set % len(SETS)]}, {mismatch}"
@@ -83,16 +83,14 @@ def mismatch_findings(ctx: RunContext, benches: list[Bench], tally: Tally) -> li
             Finding("MME_MISCOMPARE", message, engine="MME", expected=mismatch.expected, actual=mismatch.actual)
         )
     ctx.log(f"wrong results: {tally.mismatched} of {tally.checked} launches")
-    for data_set in sorted(tally.wrong_sets):
-        bench, number = benches[data_set // len(SETS)], data_set % len(SETS)
-        _log_retests(ctx, f"seed {ctx.job.seed}, data set {SETS[number]}", partial(bench.is_wrong, number))
-    return findings
+    return findings, tuple(_retest(ctx, benches, data_set) for data_set in sorted(tally.wrong_sets))
 
 
-def _log_retests(ctx: RunContext, what: str, is_wrong: Callable[[], bool]) -> None:
-    retests = int(ctx.job.limits["retests"])
-    wrong = sum(is_wrong() for _ in range(retests))
-    ctx.log(f"retest of {what}: wrong {wrong} of {retests} times ({100 * wrong / max(1, retests):.0f} %)")
+def _retest(ctx: RunContext, benches: list[Bench], data_set: int) -> Retest:
+    bench, number = benches[data_set // len(SETS)], data_set % len(SETS)
+    runs = int(ctx.job.limits["retests"])
+    wrong = sum(bench.is_wrong(number) for _ in range(runs))
+    return Retest(ctx.job.seed, SETS[number], runs, wrong)
 
 
 def _operand_findings(bench: Bench) -> list[Finding]:

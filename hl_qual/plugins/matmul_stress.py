@@ -62,14 +62,15 @@ class MatmulStress:
         checker = Checker(self._bench.golden, tile_checksums)
         measured = _stress(ctx, self._bench, checker)
         tally = checker.close()
-        findings = [*mismatch_findings(ctx, [self._bench], tally), *_throughput_findings(ctx, self._bench, measured)]
+        findings, retests = mismatch_findings(ctx, [self._bench], tally)
+        findings += _throughput_findings(ctx, self._bench, measured)
         coverage = Coverage(
             executed=measured.launches,
             checked=tally.checked,
             mismatched=tally.mismatched,
             is_last_checked=tally.last_checked == measured.launches - 1,
         )
-        return judge(tuple(findings), _metrics(self._bench, measured, ctx.job.limits), coverage)
+        return judge(tuple(findings), _metrics(self._bench, measured, ctx.job.limits), coverage, retests)
 
 
 def _peak_tflops(bench: Bench) -> float:

@@ -48,7 +48,13 @@ def level_directory(directory: str | Path, level: str) -> Path:
 
 
 def prepare_levels(preparation: Preparation, levels: Sequence[str]) -> tuple[str, ...]:
-    """Compile and compute the golden results of each level; lines for the report."""
+    """Compile and compute the golden results of each level; lines for the report.
+
+    ValueError for a family whose power at a level is not known: without a limit there is no verdict.
+    """
+    unknown = [level for level in levels if f"{level}_min_power" not in preparation.limits]
+    if unknown:
+        raise ValueError(f"there is no power limit for level {unknown[0]} on {preparation.family} cards yet")
     lines: list[str] = []
     for level in levels:
         own = level_directory(preparation.directory, level)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hl_qual.distribution import Distribution
 from hl_qual.findings import Finding
 from hl_qual.outcome import Metric, Outcome, judge
-from hl_qual.plugins.power_judge import power_findings
+from hl_qual.plugins.power_judge import power_findings, starved_share
 from hl_qual.plugins.power_meter import PowerMeter, PowerSpan
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ class PowerStress:
         load = Load([self._bench], checker)
         measured = _stress(ctx, self._bench, load)
         tally = checker.close()
-        findings = mismatch_findings(ctx, [self._bench], tally)
+        findings, retests = mismatch_findings(ctx, [self._bench], tally)
         findings += _findings(self._level, measured, ctx)
         metrics = _metrics(measured, load, ctx.job.limits[f"{self._level}_min_power"])
-        return judge(tuple(findings), metrics, load.coverage(tally))
+        return judge(tuple(findings), metrics, load.coverage(tally), retests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,6 @@ class _Measured:
     """`span` is None if the test was too short."""
 
     span: PowerSpan | None
-    elapsed_s: float
-    busy_share: float
     clock_mhz: Distribution
 
 
@@ -86,26 +84,23 @@ def _stress(ctx: RunContext, bench: Bench, load: Load) -> _Measured:
     meter = PowerMeter(bench.card.read, ctx.job.limits["settle_time"])
     clock_mhz = Distribution()
     begin_ns = ctx.box_time_ns()
-    duration_ns = ctx.job.duration_s * 1e9
-    meter.begin()
+    duration_ns = round(ctx.job.duration_s * 1e9)
 
-    def is_over() -> bool:
+    def look() -> int:
         meter.sample()
         clock_mhz.add(bench.card.read().clock_soc_mhz)
-        elapsed_ns = ctx.box_time_ns() - begin_ns
-        ctx.progress(elapsed_ns / duration_ns)
-        return elapsed_ns >= duration_ns
+        now_ns = ctx.box_time_ns()
+        ctx.progress((now_ns - begin_ns) / duration_ns)
+        return now_ns
 
-    load.run(0, is_over)
-    span = meter.end()
-    elapsed_s = (ctx.box_time_ns() - begin_ns) / 1e9
-    return _Measured(span, elapsed_s, load.busy_s / elapsed_s, clock_mhz)
+    meter.begin(lambda: load.busy_s)
+    load.run(0, begin_ns + duration_ns, look)
+    return _Measured(meter.end(), clock_mhz)
 
 
 def _findings(level: str, measured: _Measured, ctx: RunContext) -> list[Finding]:
-    mean_w = None if measured.span is None else measured.span.mean_w
     clock = (measured.clock_mhz.minimum, measured.clock_mhz.maximum)
-    return power_findings(level, mean_w, measured.busy_share, clock, ctx.job.limits)
+    return power_findings(level, [measured.span], clock, ctx.job.limits)
 
 
 def _metrics(measured: _Measured, load: Load, limit_w: float) -> tuple[Metric, ...]:
@@ -116,7 +111,8 @@ def _metrics(measured: _Measured, load: Load, limit_w: float) -> tuple[Metric, .
         Metric("mean_power", span.mean_w, "W", "box", "measured", limit=limit_w),
         Metric("lowest_power", span.minimum_w, "W", "box", "measured"),
         Metric("highest_power", span.maximum_w, "W", "box", "measured"),
+        Metric("peak_power", span.peak_w, "W", "box", "measured"),
         Metric("soc_clock", clock.median, "MHz", "device", "model", clock.minimum, clock.median, clock.maximum),
-        Metric("busy_share", measured.busy_share, "ratio", "box", "measured"),
+        Metric("starved_share", starved_share([span]), "ratio", "box", "measured"),
         Metric("launches", load.launches, "launches", "box", "measured"),
     )

@@ -6,7 +6,7 @@ from hl_qual.outcome import Metric, Outcome
 from hl_qual.report.lines import banner, defused, finding_lines, long_time
 from hl_qual.report.model import CardReport
 
-__all__ = ["render_card"]
+__all__ = ["metric_text", "render_card"]
 
 
 def render_card(card: CardReport, is_run_passed: bool, with_runner_lines: bool = True) -> list[str]:
@@ -27,7 +27,7 @@ def render_card(card: CardReport, is_run_passed: bool, with_runner_lines: bool =
 
 
 def _metrics(outcome: Outcome) -> list[str]:
-    lines = [_metric(metric) for metric in outcome.metrics]
+    lines = [metric_text(metric) for metric in outcome.metrics]
     coverage = outcome.coverage
     if coverage is not None and coverage.executed:
         share = 100 * coverage.checked / coverage.executed
@@ -36,10 +36,15 @@ def _metrics(outcome: Outcome) -> list[str]:
             f"checked {coverage.checked} of {coverage.executed} results ({share:.0f} %), last one {last}, "
             f"mismatches {coverage.mismatched}"
         )
-    return lines
+    return lines + [
+        f"retest of seed {retest.seed}, data set {retest.data_set}: wrong {retest.wrong} of {retest.runs} times "
+        f"({100 * retest.failure_rate:.0f} %)"
+        for retest in outcome.retests
+    ]
 
 
-def _metric(metric: Metric) -> str:
+def metric_text(metric: Metric) -> str:
+    """One line: value, spread, limit, where the time comes from."""
     text = f"{metric.name:<24} {_number(metric.value)} {metric.unit}"
     spread = (metric.minimum, metric.median, metric.maximum)
     if None not in spread:

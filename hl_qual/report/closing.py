@@ -7,7 +7,7 @@ After "Test result summary" comes one line a card and nothing between them (C3);
 from __future__ import annotations
 
 from hl_qual.report.lines import banner, finding_lines, spread
-from hl_qual.report.model import CardReport, Ending
+from hl_qual.report.model import CardReport, Comparison, Ending
 
 __all__ = ["render_closing"]
 
@@ -18,6 +18,7 @@ def render_closing(ending: Ending, with_dmesg: bool) -> list[str]:
     lines += ending.preparation
     lines += [_limit_line(name, limit.value, limit.unit, limit.basis) for name, limit in ending.limits]
     lines += _statistics(ending.cards)
+    lines += [_comparison(comparison) for comparison in ending.comparisons]
     for finding in ending.findings:
         lines += finding_lines(finding)
     if ending.sensor_lines:
@@ -39,6 +40,12 @@ def _summary(card: CardReport) -> str:
 
 def _limit_line(name: str, value: float, unit: str, basis: str) -> str:
     return f"limit {name} {value:g} {unit} ({basis})"
+
+
+def _comparison(found: Comparison) -> str:
+    figures = f"{found.minimum:.1f} / {found.median:.1f} / {found.maximum:.1f} {found.unit}"
+    allowed = f"allowed from {found.lowest_allowed:.1f}"
+    return f"{found.cards} cards compared, {found.metric} min/median/max {figures}, {allowed}"
 
 
 def _statistics(cards: tuple[CardReport, ...]) -> list[str]:

@@ -39,6 +39,7 @@ def render_json(report: Report) -> str:
         "limits": {name: asdict(limit) for name, limit in ending.limits},
         "preparation": list(ending.preparation),
         "findings": [finding.to_json() for finding in ending.findings],
+        "comparisons": [asdict(comparison) for comparison in ending.comparisons],
         "devices": [_card(card) for card in ending.cards],
     }
     return json.dumps(values, indent=2) + "\n"
@@ -86,6 +87,7 @@ def _telemetry(telemetry: Telemetry) -> dict[str, object]:
         "ecc_uncorrected": telemetry.ecc_uncorrected,
         "resets": telemetry.resets,
         "missed_samples": telemetry.missed,
+        "thermal_violation": {"value": telemetry.thermal_violation_s, "unit": "s"},
         "throttle_reasons": [reason.name for reason in telemetry.throttle_reasons],
         "out_of_bounds": dict(telemetry.violations),
     }

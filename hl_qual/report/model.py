@@ -7,13 +7,14 @@ from datetime import datetime
 
 from hl_qual.errors import ExitStatus
 from hl_qual.findings import DeviceId, Finding
+from hl_qual.history import Point
 from hl_qual.limits import Limit
 from hl_qual.operational import OperationalCheck
 from hl_qual.outcome import Outcome, Verdict
 from hl_qual.telemetry import Telemetry
 from hlml.types import BoxInfo, DeviceSnapshot
 
-__all__ = ["CardReport", "Ending", "Opening", "Report"]
+__all__ = ["CardReport", "Comparison", "Ending", "Opening", "Report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,19 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """One metric across the cards of the run; a card below `lowest_allowed` fails."""
+
+    metric: str
+    unit: str
+    cards: int
+    minimum: float
+    median: float
+    maximum: float
+    lowest_allowed: float
+
+
+@dataclass(frozen=True, slots=True)
 class CardReport:
     """One tested card. Times are None for a card whose test did not begin; telemetry likewise."""
 
@@ -48,6 +62,7 @@ class CardReport:
     lines: tuple[str, ...] = ()
     started: datetime | None = None
     ended: datetime | None = None
+    history: tuple[Point, ...] = ()
 
     @property
     def is_passed(self) -> bool:
@@ -66,6 +81,7 @@ class Ending:
     limits: tuple[tuple[str, Limit], ...] = ()
     preparation: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
     sensor_lines: tuple[str, ...] = ()
     dmesg: tuple[str, ...] | None = None
 

@@ -1,6 +1,6 @@
 """Writes the files of a report. The only module here that touches the disk.
 
-Order matters (C8): logs of the cards, then the JSON twin, then the .log, which must be the newest file of the
+Order matters (C8): logs of the cards, then JSON, JUnit and HTML, then the .log, which must be the newest file of the
 directory. File systems stamp with a coarse clock, so the .log gets its time set past all others.
 """
 
@@ -13,7 +13,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from hl_qual.report.card import render_card
+from hl_qual.report.html import render_html
 from hl_qual.report.json_twin import render_json
+from hl_qual.report.junit import render_junit
 from hl_qual.report.model import Report
 from hl_qual.report.names import device_log_name, report_stem
 from hl_qual.report.text import render_file
@@ -48,6 +50,8 @@ def write_report(report: Report, directory: Path) -> Path:
         text = "\n".join(render_card(card, report.ending.is_passed)) + "\n"
         _publish(directory / device_log_name(stem, card.device.bus_id), text)
     _publish(directory / f"{stem}.json", render_json(report))
+    _publish(directory / f"{stem}.xml", render_junit(report))
+    _publish(directory / f"{stem}.html", render_html(report))
     log = directory / f"{stem}.log"
     _publish(log, render_file(report))
     _make_newest(log)

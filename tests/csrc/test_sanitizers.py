@@ -43,15 +43,16 @@ def run(program: list[Path | str]) -> None:
     assert re.search(r"^[1-9]\d* passed, 0 failed$", done.stdout, re.MULTILINE), done.stdout[-3000:]
 
 
+@pytest.mark.parametrize("program", ["test_concurrency", "test_events"])
 @pytest.mark.parametrize("sanitizer", [ADDRESS, THREAD], ids=["address-undefined", "thread"])
-def test_library_and_card_state_under_concurrency(sanitizer: list[str], tmp_path: Path) -> None:
+def test_library_and_card_state_under_concurrency(sanitizer: list[str], program: str, tmp_path: Path) -> None:
     boxes = tmp_path / "embedded_boxes.c"
     subprocess.run([sys.executable, "-P", CSRC / "embed_boxes.py", boxes, ROOT], check=True)
-    sources = [*CSRC.glob("*.c"), boxes, ROOT / "tests" / "c" / "test_concurrency.c"]
+    sources = [*CSRC.glob("*.c"), boxes, ROOT / "tests" / "c" / f"{program}.c"]
     objects = compile_all(sources, tmp_path, ["-D_GNU_SOURCE", *sanitizer])
-    program = tmp_path / "test_concurrency"
-    subprocess.run(["cc", *sanitizer, *objects, "-lm", "-lpthread", "-o", program], check=True)
-    run([program, str(tmp_path)])
+    binary = tmp_path / program
+    subprocess.run(["cc", *sanitizer, *objects, "-lm", "-lpthread", "-o", binary], check=True)
+    run([binary, str(tmp_path)])
 
 
 @pytest.mark.parametrize("sanitizer", [[], ADDRESS], ids=["release", "address-undefined"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -136,14 +137,42 @@ class Qualified:
         return subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
+def _command(words: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "hl_qual", *words.split()]
+
+
+def _qualified(box: Any, status: int, stdout: str, stderr: str) -> Qualified:
+    logs = sorted((box.logs / "qual").glob("*"), key=lambda path: path.stat().st_mtime_ns)
+    return Qualified(status, stdout, stderr, logs[-1] if logs else box.logs)
+
+
 @pytest.fixture
 def qualify(box: Any) -> Callable[..., Qualified]:
     """Run hl_qual on the private box; `words` is its command line."""
 
     def run(words: str) -> Qualified:
-        command = [sys.executable, "-P", "-m", "hl_qual", *words.split()]
-        done = subprocess.run(command, env=box.env, capture_output=True, text=True, check=False)
-        logs = sorted((box.logs / "qual").glob("*"), key=lambda path: path.stat().st_mtime_ns)
-        return Qualified(done.returncode, done.stdout, done.stderr, logs[-1] if logs else box.logs)
+        done = subprocess.run(_command(words), env=box.env, capture_output=True, text=True, check=False)
+        return _qualified(box, done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def kill_a_runner(box: Any) -> Callable[..., Qualified]:
+    """The same, and the first runner gets a SIGKILL after its first pulse."""
+
+    def run(words: str) -> Qualified:
+        command = [*_command(words), "-disable_pipe_red"]
+        with subprocess.Popen(command, env=box.env, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            head: list[str] = []
+            while not (head and head[-1].startswith("pulse 1 ")):
+                head.append(process.stdout.readline())
+                assert head[-1], "hl_qual has ended: " + "".join(head)
+            runners = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            os.kill(int(runners[0]), signal.SIGKILL)
+            tail = process.stdout.read()
+            status = process.wait()
+        return _qualified(box, status, "".join(head) + tail, "")
 
     return run

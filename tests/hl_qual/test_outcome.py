@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hl_qual.errors import ExitStatus, ProtocolError
 from hl_qual.findings import CATALOGUE, DeviceId, Finding
 from hl_qual.messages import Message, Progress, Ready, Result, Started, decode, encode
-from hl_qual.outcome import Coverage, Metric, Outcome, Verdict, judge
+from hl_qual.outcome import Coverage, Metric, Outcome, Retest, Verdict, judge
 from hl_qual.report.model import CardReport
 from hl_qual.verdict import exit_status
 
@@ -25,8 +25,14 @@ FINDINGS = st.builds(
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 METRICS = st.builds(Metric, st.text(), NUMBERS, st.text(), st.text(), st.text(), st.none() | NUMBERS)
 COVERAGES = st.none() | st.builds(Coverage, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.booleans())
+RETESTS = st.builds(Retest, st.integers(0, 9), st.text(), st.integers(0, 9), st.integers(0, 9))
 OUTCOMES = st.builds(
-    Outcome, st.sampled_from(Verdict), st.lists(FINDINGS).map(tuple), st.lists(METRICS).map(tuple), COVERAGES
+    Outcome,
+    st.sampled_from(Verdict),
+    st.lists(FINDINGS).map(tuple),
+    st.lists(METRICS).map(tuple),
+    COVERAGES,
+    st.lists(RETESTS).map(tuple),
 )
 METRIC = Metric("speed", 1.0, "GB/s", "device", "model")
 

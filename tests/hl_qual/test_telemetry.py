@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hl_qual.distribution import Distribution
 from hl_qual.errors import UsageError
-from hl_qual.live import bar, cells, expected_end
+from hl_qual.live import bar, cells, expected_end, row_style
 from hl_qual.monitor import CardProgress, Sampler, monitor_row
 from hl_qual.monitor_ini import parse_bounds
 from hl_qual.telemetry import Statistic, baseline, finished, judge_telemetry, observed
@@ -92,6 +92,7 @@ def test_bounds_mark_and_count(make_snapshot: Make) -> None:
     row = monitor_row(telemetry, hot, CardProgress("running", 0.5, 61.2), bounds)
     assert cells(row)[2:4] == ("80!", "90")
     assert cells(row)[-2:] == ("#####-----  50%", "0:01:01")
+    assert row_style(row) == "red"
 
 
 @pytest.mark.parametrize("text", ["[TEMP_MN]\nenable=true\n", "[TEMP_MON]\nenable=true\nLOW=x\n", "nonsense"])

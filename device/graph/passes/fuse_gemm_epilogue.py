@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from device.dtypes import DataType
 from device.graph.ir import Graph, Node
-from device.graph.ops import GEMM, gemm_params
+from device.graph.ops import GEMM, MME_GUIDS, gemm_params
 
 __all__ = ["fuse_gemm_epilogue"]
 
@@ -18,13 +18,15 @@ def fuse_gemm_epilogue(graph: Graph) -> Graph:
 
     before: gemm -> add_fwd_f32(bias) -> relu_fwd_f32 -> cast_f32_to_bf16 -> c      after: gemm [bias relu] -> c:bf16
 
+    A batch_gemm takes no bias.
+
     Needs inferred dimensions. Fuses while the result in between has one consumer and is not persistent; the bias has to
     be an fp32 row. Keeps every value bit for bit, with one exception: an fp32 bias, or a sum with it, that is denormal
     counts as zero in the MME and not in the TPC, a difference below 2^-126.
     """
     replaced: dict[str, Node | None] = {}
     for node in graph.nodes:
-        if node.guid == GEMM:
+        if node.guid in MME_GUIDS:
             _absorb_chain(graph, node, replaced)
     if not replaced:
         return graph
@@ -61,7 +63,7 @@ def _absorbed(graph: Graph, gemm: Node, following: Node) -> Node | None:
         return replace(joined, params=replace(params, has_relu=True))
     if following.guid == "cast_f32_to_bf16":
         return joined
-    is_free_for_bias = len(gemm.inputs) == 2 and not params.has_relu
+    is_free_for_bias = gemm.guid == GEMM and len(gemm.inputs) == 2 and not params.has_relu
     if following.guid == "add_fwd_f32" and is_free_for_bias and following.inputs[0] == result.name:
         bias = graph.tensor(following.inputs[1])
         if bias.shape == result.shape[:1]:

@@ -26,16 +26,21 @@ def plan_memory(graph: Graph) -> Graph:
 
     before: in -> relu -> x -> relu -> y -> relu -> z -> relu -> out      after: x +0, y +128, z +0 (for 128 bytes each)
 
-    Needs scheduled nodes and inferred dimensions. A node's output never shares bytes with its inputs. Keeps every value
-    bit for bit, provided that the sync values cover the reuse (device.graph.sync).
+    A tensor that lies in another one has no place of its own; the other one lives as long as all that lies in it. Needs
+    scheduled nodes and inferred dimensions. A node's output never shares bytes with its inputs, but as a view.
+    Keeps every value bit for bit, provided that the sync values cover the reuse (device.graph.sync).
     """
-    last_use = {name: place for place, node in enumerate(graph.nodes) for name in (*node.outputs, *node.inputs)}
+    last_use = {
+        graph.root(name)[0].name: place
+        for place, node in enumerate(graph.nodes)
+        for name in (*node.outputs, *node.inputs)
+    }
     taken: list[_Block] = []
     placed: dict[str, Tensor] = {}
     for place, node in enumerate(graph.nodes):
         taken = [block for block in taken if block.last_use >= place]
-        tensor = graph.tensor(node.outputs[0])
-        if tensor.is_persistent:
+        tensor, _ = graph.root(node.outputs[0])
+        if tensor.is_persistent or tensor.name in placed:
             continue
         size = _rounded(tensor.size_bytes)
         start = _first_gap(taken, size)

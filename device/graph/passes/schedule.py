@@ -5,6 +5,7 @@ from __future__ import annotations
 from device.cost import operation_cost
 from device.graph.ir import Graph
 from device.graph.node_work import node_work
+from device.graph.ops import LOGICAL
 from device.spec import AsicSpec
 
 __all__ = ["schedule"]
@@ -15,11 +16,13 @@ def schedule(graph: Graph, spec: AsicSpec) -> Graph:
 
     before: out = add(x, y); x = gemm(a, b); y = relu(c)      after: x = gemm(a, b); y = relu(c); out = add(x, y)
 
+    Logical nodes count as nothing, as most of them become views.
+
     Needs inferred dimensions and geometries. Keeps every value bit for bit.
     """
     remaining_s: dict[str, float] = {}
     for node in reversed(graph.in_dependency_order()):
-        own_s = operation_cost(node_work(graph, node, spec), spec).seconds
+        own_s = 0.0 if node.guid in LOGICAL else operation_cost(node_work(graph, node, spec), spec).seconds
         behind_s = [remaining_s[user.name] for name in node.outputs for user in graph.consumers(name)]
         remaining_s[node.name] = own_s + max(behind_s, default=0.0)
     ordered = graph.in_dependency_order(remaining_s)

@@ -1,20 +1,26 @@
 """TPC, DMA, PCIe and ports: cycles, rates, and what the SoC clock does to them."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from device.cost import (
     Bound,
+    CopyShape,
     ElementwiseShape,
+    RowShape,
     Work,
     copy_work,
     elementwise_work,
     engine_clock_hz,
+    fill_work,
     nic_cost,
     operation_cost,
     pcie_bytes_per_s,
     pcie_cost,
+    row_work,
 )
 from device.engine_class import EngineClass
 from device.spec import load_spec
@@ -23,11 +29,17 @@ GAUDI2 = load_spec("gaudi2")
 
 
 def unary(count: int, element_bytes: int) -> Work:
-    return elementwise_work(ElementwiseShape(count, count, 1, element_bytes, element_bytes, 1), GAUDI2)
+    shape = ElementwiseShape(count, 1, count * element_bytes, element_bytes, element_bytes, 1, 1)
+    return elementwise_work(shape, GAUDI2)
 
 
 def binary(count: int, period: int, element_bytes: int) -> Work:
-    return elementwise_work(ElementwiseShape(count, period, 2, element_bytes, element_bytes, 1), GAUDI2)
+    read_bytes = (count + period) * element_bytes
+    return elementwise_work(ElementwiseShape(count, 2, read_bytes, element_bytes, element_bytes, 1, 1), GAUDI2)
+
+
+def linear(size_bytes: int) -> Work:
+    return copy_work(CopyShape(1, size_bytes, size_bytes), GAUDI2)
 
 
 def test_one_vector_and_one_element_cost_the_same() -> None:
@@ -59,7 +71,7 @@ def test_large_elementwise_operation_is_bound_by_memory_and_ignores_the_clock() 
 
 
 def test_large_copy_runs_at_the_rate_of_the_dma_and_ignores_the_clock() -> None:
-    work = copy_work(1 << 30, GAUDI2)
+    work = linear(1 << 30)
     cost = operation_cost(work, GAUDI2, 0.5)
     assert cost.seconds == operation_cost(work, GAUDI2).seconds
     assert (1 << 30) / cost.seconds == pytest.approx(1.04e12, rel=5e-3)
@@ -70,22 +82,51 @@ def test_large_copy_runs_at_the_rate_of_the_dma_and_ignores_the_clock() -> None:
     [(1, 1), (131072, 131072), (5 * 131072, 131072), (5 * 131072 + 7, 131072 + 7), (6 * 131072, 2 * 131072)],
 )
 def test_copy_lasts_as_long_as_the_largest_descriptor_of_each_round(size_bytes: int, serial_bytes: int) -> None:
-    assert copy_work(size_bytes, GAUDI2).cycles == pytest.approx(serial_bytes / (128 * 0.93), abs=1)
+    assert linear(size_bytes).cycles == pytest.approx(serial_bytes / (128 * 0.93), abs=1)
 
 
 def test_small_copy_pays_the_overhead() -> None:
-    assert operation_cost(copy_work(128, GAUDI2), GAUDI2).seconds == pytest.approx(300e-9, rel=0.01)
+    assert operation_cost(linear(128), GAUDI2).seconds == pytest.approx(300e-9, rel=0.01)
 
 
-def test_asic_without_compiler_dma_says_where_copies_run() -> None:
-    with pytest.raises(ValueError, match="copies run on its TPC"):
-        copy_work(1, load_spec("gaudi3"))
+def test_asic_without_compiler_dma_copies_and_fills_on_its_tpc() -> None:
+    shape = CopyShape(1, 1 << 20, 1 << 20)
+    gaudi3 = load_spec("gaudi3")
+    assert copy_work(shape, gaudi3).engine is EngineClass.TPC
+    assert fill_work(1 << 20, gaudi3).engine is EngineClass.TPC
+
+
+def test_strided_copy_moves_whole_lines_but_only_its_bytes_cross_the_hbm() -> None:
+    strided = copy_work(CopyShape(1000, 4, 4000), GAUDI2)
+    assert strided.cycles == linear(1000 * 128).cycles
+    assert (strided.hbm_read_bytes, strided.hbm_write_bytes) == (4000, 4000)
+
+
+def test_fill_reads_nothing_and_a_large_one_goes_to_the_tpc() -> None:
+    small, large = fill_work(100_000_000, GAUDI2), fill_work(100_000_001, GAUDI2)
+    assert (small.engine, small.fixed_ns, small.hbm_read_bytes) == (EngineClass.DMA, 150, 0)
+    assert (large.engine, large.hbm_write_bytes) == (EngineClass.TPC, 100_000_001)
+
+
+def test_program_with_many_steps_is_bound_by_the_vector_unit() -> None:
+    plain = ElementwiseShape(64, 1, 256, 4, 4, 1, 1)
+    assert elementwise_work(plain, GAUDI2).cycles == 4
+    assert elementwise_work(replace(plain, vector_steps=24), GAUDI2).cycles == 24
+
+
+def test_rows_are_dealt_out_whole_and_cross_the_hbm_once() -> None:
+    shape = RowShape(25, 256, 4, 3, 30, 10, 64, is_reduction=False)
+    work = row_work(shape, GAUDI2)
+    assert work.cycles == 2 * (4 * 30 + 18)
+    assert (work.hbm_read_bytes, work.hbm_write_bytes) == (25 * 256 * 4 + 64, 25 * 256 * 4)
+    assert row_work(replace(shape, is_reduction=True), GAUDI2).hbm_write_bytes == 25 * 4
+    assert row_work(replace(shape, rows=24), GAUDI2).cycles == 138
 
 
 @given(st.integers(1, 10**8), st.integers(1, 10**8))
 def test_more_bytes_never_take_less_time(a: int, b: int) -> None:
     small, large = sorted((a, b))
-    assert copy_work(small, GAUDI2).cycles <= copy_work(large, GAUDI2).cycles
+    assert linear(small).cycles <= linear(large).cycles
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""Elementwise operations and copies of the engines against device.graph.reference."""
+"""Elementwise programs and operations along rows against device.graph.reference."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,54 +10,159 @@ import numpy as np
 import pytest
 
 from device.cost import Work
+from device.dtypes import DataType
 from device.engine_class import EngineClass
 from device.engines import ExecutionOptions, bind
 from device.graph.reference import ELEMENTWISE
-from device.recipe import DmaCopy, ElementwiseOp, SyncPoint, TpcElementwise
+from device.graph.reference_rows import run_rows
+from device.recipe import Access, Constant, ElementwiseOp, Instruction, RowOp, SyncPoint, TpcElementwise, TpcRows
 
-TYPES = {4: np.float32, 2: np.uint16, 1: np.uint8}
+F32, BF16 = DataType.F32, DataType.BF16
+WORK = Work(EngineClass.TPC, 1, 0, 0, 0, 0)
+SPECIAL = [0.0, -0.0, 1.0, -1.0, 88.8, -104.5, 0.625, 1e-40, -1e-40, 3.4e38, -3.4e38, np.inf, -np.inf, np.nan]
+ALL_OPS = [(op, dtype) for op in ElementwiseOp for dtype in DataType]
 
 
-def _values(count: int, size_bytes: int, seed: int) -> Any:
+def _values(count: int, dtype: DataType, seed: int) -> Any:
+    """Moderate numbers of both signs, then anything, then the special ones in an order of the seed."""
     random = np.random.default_rng(seed)
-    if size_bytes == 4:
-        return random.normal(size=count).astype(np.float32)
-    return random.integers(0, 1 << 8 * size_bytes, count).astype(TYPES[size_bytes])
+    numbers = (random.normal(size=count) * 8).astype(np.float32)
+    numbers[: count // 4] = random.integers(0, 1 << 32, count // 4).astype(np.uint32).view(np.float32)
+    numbers[-len(SPECIAL) :] = random.permutation(np.array(SPECIAL, np.float32))[:count]
+    return numbers if dtype is F32 else (numbers.view(np.uint32) >> 16).astype(np.uint16)
 
 
-def _step(op: ElementwiseOp, inputs: tuple[Any, ...], output: Any, count: int, period: int) -> TpcElementwise:
-    work = Work(EngineClass.TPC, 1, 0, 0, 0, count)
-    return TpcElementwise(0, "node", (), SyncPoint(0, 1), work, op, inputs, output, count, period)
+def _zeros(count: int, dtype: DataType) -> Any:
+    return np.zeros(count, np.float32 if dtype is F32 else np.uint16)
 
 
-@pytest.mark.parametrize("op", [op for op in ElementwiseOp if op is not ElementwiseOp.COPY])
-@pytest.mark.parametrize(("count", "period"), [(96, 96), (96, 8), (50_000, 5), (40_000, 20_000)])
+def _run(step: Any, views: Any, quiet: Any) -> bytes:
+    bind(step, views, ExecutionOptions()).run(quiet)
+    return bytes(views(step.output).tobytes())
+
+
+def _one(op: ElementwiseOp, dtype: DataType, inputs: Any, output: Any, accesses: Any, count: int) -> TpcElementwise:
+    program = (Instruction(op, dtype, tuple(range(op.input_count))),)
+    types = (dtype,) * op.input_count
+    return TpcElementwise(0, "n", (), SyncPoint(0, 1), WORK, inputs, types, tuple(accesses), (), program, output, count)
+
+
+@pytest.mark.parametrize(("op", "dtype"), ALL_OPS)
+@pytest.mark.parametrize("count", [1, 97, 40_000])
 def test_every_operation_equals_its_definition(
-    op: ElementwiseOp, count: int, period: int, place: Callable[..., Any], memory: Any, views: Any, quiet: Any
+    op: ElementwiseOp, dtype: DataType, count: int, place: Callable[..., Any], memory: Any, views: Any, quiet: Any
 ) -> None:
-    if op.input_count == 1 and period != count:
-        return
-    counts = (count, period)[: op.input_count]
-    values = [_values(each, op.input_bytes, seed) for seed, each in enumerate(counts)]
-    *inputs, output = place(memory, *values, np.zeros(count, TYPES[op.output_bytes]))
-    bind(_step(op, tuple(inputs), output, count, period), views, ExecutionOptions()).run(quiet)
-    repeated = [np.resize(value, count) for value in values]
-    assert views(output).tobytes() == ELEMENTWISE[op.value](*repeated).tobytes()
+    values = [_values(count, dtype, seed) for seed in range(op.input_count)]
+    *inputs, output = place(memory, *values, _zeros(count, op.output_type(dtype)))
+    step = _one(op, dtype, tuple(inputs), output, [Access(1, count)] * op.input_count, count)
+    assert _run(step, views, quiet) == ELEMENTWISE[op.guid(dtype)](*values).tobytes()
 
 
-def test_an_operation_may_write_over_its_input(place: Callable[..., Any], memory: Any, views: Any, quiet: Any) -> None:
-    values = _values(64, 4, 3)
+@pytest.mark.parametrize("dtype", DataType)
+@pytest.mark.parametrize(
+    ("count", "repeat", "period"),
+    [
+        (96, 1, 8),
+        (50_000, 1, 5),
+        (40_000, 1, 20_000),
+        (96, 12, 8),
+        (60_000, 3, 20_000),
+        (34_000, 17_000, 1),
+        (96, 4, 3),
+    ],
+)
+def test_inputs_repeat_as_their_access_says(
+    dtype: DataType, count: int, repeat: int, period: int, place: Any, memory: Any, views: Any, quiet: Any
+) -> None:
+    first, second = _values(count, dtype, 1), _values(period, dtype, 2)
+    a, b, output = place(memory, first, second, _zeros(count, dtype))
+    step = _one(ElementwiseOp.SUB, dtype, (a, b), output, (Access(1, count), Access(repeat, period)), count)
+    repeated = second[np.arange(count) // repeat % period]
+    assert _run(step, views, quiet) == ELEMENTWISE[f"sub_fwd_{dtype}"](first, repeated).tobytes()
+
+
+def test_program_equals_its_instructions_one_by_one(place: Any, memory: Any, views: Any, quiet: Any) -> None:
+    """bf16 x and a constant, product widened, exponential taken, rounded again: registers of both types."""
+    x = _values(33_000, BF16, 5)
+    source, output = place(memory, x, _zeros(x.size, BF16))
+    program = (
+        Instruction(ElementwiseOp.MUL, BF16, (0, 1)),
+        Instruction(ElementwiseOp.CAST, BF16, (2,)),
+        Instruction(ElementwiseOp.EXP, F32, (3,)),
+        Instruction(ElementwiseOp.CAST, F32, (4,)),
+        Instruction(ElementwiseOp.ADD, BF16, (5, 0)),
+    )
+    access, constant = (Access(1, x.size),), (Constant(0x3F00, BF16),)
+    step = TpcElementwise(
+        0, "n", (), SyncPoint(0, 1), WORK, (source,), (BF16,), access, constant, program, output, x.size
+    )
+    half = np.full_like(x, 0x3F00)
+    wide = ELEMENTWISE["cast_bf16_to_f32"](ELEMENTWISE["mul_fwd_bf16"](x, half))
+    narrow = ELEMENTWISE["cast_f32_to_bf16"](ELEMENTWISE["exp_fwd_f32"](wide))
+    assert _run(step, views, quiet) == ELEMENTWISE["add_fwd_bf16"](narrow, x).tobytes()
+
+
+def test_an_operation_may_write_over_its_input(place: Any, memory: Any, views: Any, quiet: Any) -> None:
+    values = _values(64, F32, 3)
     (operand,) = place(memory, values)
-    bind(_step(ElementwiseOp.ADD_F32, (operand, operand), operand, 64, 64), views, ExecutionOptions()).run(quiet)
-    assert views(operand).tobytes() == (values + values).tobytes()
+    step = _one(ElementwiseOp.ADD, F32, (operand, operand), operand, [Access(1, 64)] * 2, 64)
+    assert _run(step, views, quiet) == ELEMENTWISE["add_fwd_f32"](values, values).tobytes()
 
 
-@pytest.mark.parametrize("is_dma", [True, False])
-def test_copies_move_bytes(is_dma: bool, place: Callable[..., Any], memory: Any, views: Any, quiet: Any) -> None:
-    values = _values(1001, 1, 4)
-    source, destination = place(memory, values, np.zeros(1001, np.uint8))
-    work = Work(EngineClass.DMA, 1, 0, 0, 0, 0)
-    copy = DmaCopy(0, "copy", (), SyncPoint(0, 1), work, source, destination)
-    step = _step(ElementwiseOp.COPY, (source,), destination, 1001, 1001)
-    bind(copy if is_dma else step, views, ExecutionOptions()).run(quiet)
-    assert views(destination).tobytes() == values.tobytes()
+@pytest.mark.parametrize("op", RowOp)
+@pytest.mark.parametrize("dtype", DataType)
+@pytest.mark.parametrize("columns", [1, 63, 64, 65, 1000])
+def test_every_row_operation_equals_its_definition(
+    op: RowOp, dtype: DataType, columns: int, place: Any, memory: Any, views: Any, quiet: Any
+) -> None:
+    rows, epsilon = 7, int(np.float32(1e-5).view(np.uint32))
+    x = _values(rows * columns, dtype, columns)
+    parameters = [_values(columns, F32, seed) for seed in range(op.input_count - 1)]
+    *inputs, output = place(memory, x, *parameters, _zeros(rows if op.is_reduction else rows * columns, dtype))
+    step = TpcRows(0, "n", (), SyncPoint(0, 1), WORK, op, dtype, tuple(inputs), output, rows, columns, epsilon)
+    wanted = run_rows(op, dtype, [x.reshape(rows, columns), *parameters], epsilon)
+    assert _run(step, views, quiet) == wanted.tobytes()
+
+
+def test_order_of_a_sum_is_the_defined_one_and_another_order_differs() -> None:
+    x = (np.random.default_rng(0).normal(size=(4, 1000)) * 1e4).astype(np.float32)
+    defined = run_rows(RowOp.SUM, F32, [x], 0)
+    straight = np.cumsum(x, axis=-1, dtype=np.float32)[:, -1:]
+    assert (defined != straight).any()
+    assert np.allclose(defined, x.sum(axis=-1, keepdims=True, dtype=np.float64), rtol=1e-4)
+
+
+# Beyond it the definition says nothing new: results overflow or vanish.
+ACCURATE = {
+    "exp_fwd": (math.exp, (-87.0, 88.0), 2.0),
+    "log_fwd": (math.log, (1e-37, 3e38), 2.0),
+    "tanh_fwd": (math.tanh, (-12.0, 12.0), 2.0),
+    "sigmoid_fwd": (lambda x: 1.0 / (1.0 + math.exp(-x)), (-80.0, 80.0), 4.0),
+}
+
+
+@pytest.mark.parametrize("name", ACCURATE)
+def test_definitions_are_close_to_the_true_functions(name: str) -> None:
+    """In units in the last place; a wrong coefficient would miss by thousands."""
+    true, (low, high), limit = ACCURATE[name]
+    x = np.linspace(low, high, 20_001).astype(np.float32)
+    if name == "log_fwd":
+        x = np.geomspace(low, high, 20_001).astype(np.float32)
+    found = ELEMENTWISE[f"{name}_f32"](x).astype(np.float64)
+    wanted = np.array([true(float(value)) for value in x])
+    unit = np.spacing(np.abs(wanted).astype(np.float32)).astype(np.float64)
+    assert np.max(np.abs(found - wanted) / unit) <= limit
+
+
+def test_limits_of_the_functions() -> None:
+    ends = np.array([-np.inf, np.inf, np.nan, 0.0], np.float32)
+    wanted = {
+        "exp_fwd": [0.0, np.inf, np.nan, 1.0],
+        "log_fwd": [np.nan, np.inf, np.nan, -np.inf],
+        "tanh_fwd": [-1.0, 1.0, np.nan, 0.0],
+        "sigmoid_fwd": [0.0, 1.0, np.nan, 0.5],
+        "gelu_fwd": [-0.0, np.inf, np.nan, 0.0],
+        "rsqrt_fwd": [np.nan, 0.0, np.nan, np.inf],
+    }
+    for name, values in wanted.items():
+        assert np.array_equal(ELEMENTWISE[f"{name}_f32"](ends), np.array(values, np.float32), equal_nan=True), name

@@ -10,7 +10,7 @@ from device.errors import GraphError
 from device.graph import GraphBuilder, compile_graph
 from device.graph.lower import lower_nodes
 from device.graph.sync import assign_sync
-from device.recipe import ElementwiseOp, MmeGemm, TensorRole, TpcElementwise, check_sync
+from device.recipe import Access, Copy, ElementwiseOp, MmeGemm, TensorRole, TpcElementwise, check_sync
 from device.spec import SyncSpec, load_spec
 
 BF16, F32 = DataType.BF16, DataType.F32
@@ -47,7 +47,8 @@ def test_persistent_tensors_have_roles_and_sizes() -> None:
 def test_second_operand_repeats() -> None:
     add = compile_graph(mlp().build(), GAUDI2).in_order[-1]
     assert isinstance(add, TpcElementwise)
-    assert (add.op, add.count, add.period) == (ElementwiseOp.ADD_BF16, 8 * 32, 32)
+    assert [each.op for each in add.program] == [ElementwiseOp.ADD]
+    assert (add.count, add.accesses) == (8 * 32, (Access(1, 8 * 32), Access(1, 32)))
 
 
 def test_copy_runs_on_the_dma_where_there_is_one() -> None:
@@ -57,8 +58,8 @@ def test_copy_runs_on_the_dma_where_there_is_one() -> None:
         EngineClass.TPC,
     ]
     copy = compile_graph(mlp().build(), GAUDI3).in_order[1]
-    assert isinstance(copy, TpcElementwise)
-    assert (copy.op, copy.count) == (ElementwiseOp.COPY, 512)
+    assert isinstance(copy, Copy)
+    assert (copy.engine, copy.sizes) == (EngineClass.TPC, (256,))
 
 
 def test_sync_objects_are_changed_before_their_value_overflows() -> None:

@@ -9,11 +9,12 @@ import device.cost
 import device.graph
 import device.recipe
 
-COST = """Bound ElementwiseShape GemmShape MmePlan OperationCost Work candidate_geometries copy_work elementwise_work
-engine_clock_hz gemm_work macs_per_second nic_cost operation_cost pcie_bytes_per_s pcie_cost plan_gemm plan_geometry"""
-RECIPE = """Descriptor DmaCopy ElementwiseOp FORMAT_VERSION Hazard LaunchCost MmeGemm Operand PatchPoint Queue Recipe
-RecipeTensor Span SyncPoint TensorRole TpcElementwise check_sync dump from_bytes launch_cost to_bytes uncovered_hazards
-validate"""
+COST = """Bound CopyShape ElementwiseShape GemmShape MmePlan OperationCost RowShape Work candidate_geometries copy_work
+elementwise_work engine_clock_hz fill_work gemm_work macs_per_second nic_cost operation_cost pcie_bytes_per_s pcie_cost
+plan_gemm plan_geometry row_work"""
+RECIPE = """Access Constant Copy Descriptor ElementwiseOp FORMAT_VERSION Fill Hazard Instruction LaunchCost MmeGemm
+Operand PatchPoint Queue Recipe RecipeTensor RowOp Span SyncPoint TensorRole TpcElementwise TpcRows check_sync dump
+from_bytes launch_cost to_bytes uncovered_hazards validate"""
 GRAPH = """DataType GemmParams Graph GraphBuilder Node OPTIONAL_PASSES PIPELINE Tensor compile_graph known_guids
 run_pipeline"""
 

@@ -60,7 +60,10 @@ WRONG = [
     ({"b": Tensor("b", BF16, (16, 64), False)}, r"node fc reads tensor b.*, which nobody writes"),
     ({"c": Tensor("c", F32, None, False)}, r"graph g has no output"),
     ({"d": Tensor("a", BF16, (1,), True)}, r"tensor a is there 2 times"),
-    ({"node": Node("fc", "gemn", ("a", "b"), ("c",), GemmParams())}, r"node fc: guid 'gemn' is none of gemm, memcpy"),
+    (
+        {"node": Node("fc", "gemn", ("a", "b"), ("c",), GemmParams())},
+        r"node fc: guid 'gemn' is none of gemm, batch_gemm, memcpy",
+    ),
     ({"node": Node("fc", "gemm", ("a",), ("c",), GemmParams())}, r"has 1 inputs, needs 2 to 3"),
     ({"node": Node("fc", "gemm", ("a", "b"), ("c",))}, r"needs GemmParams"),
     ({"node": Node("fc", "gemm", ("a", "x"), ("c",), GemmParams())}, r"uses tensor x, which the graph does not have"),

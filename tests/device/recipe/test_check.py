@@ -8,8 +8,8 @@ from device.cost import Work
 from device.engine_class import EngineClass
 from device.errors import RecipeError
 from device.recipe import (
+    Copy,
     Descriptor,
-    DmaCopy,
     Operand,
     Queue,
     Recipe,
@@ -55,8 +55,8 @@ def test_one_queue_needs_no_waits() -> None:
     """The second copy writes what the first reads and reads what it writes, behind it in the same queue."""
     work = Work(EngineClass.DMA, 1, 0, 0, 0, 0)
     low, high = Operand(None, 0, 16), Operand(None, 16, 16)
-    first = DmaCopy(0, "first", (), SyncPoint(0, 1), work, low, high)
-    second = DmaCopy(1, "second", (), SyncPoint(0, 2), work, high, low)
+    first = Copy(0, "first", (), SyncPoint(0, 1), work, low, high, 16, (1,), (1,), (1,))
+    second = Copy(1, "second", (), SyncPoint(0, 2), work, high, low, 16, (1,), (1,), (1,))
     assert uncovered_hazards(Recipe("r", "gaudi2", (), 32, 1, (Queue(EngineClass.DMA, (first, second)),))) == ()
 
 

@@ -19,7 +19,7 @@ from hl_qual.findings import DeviceId
 from hl_qual.golden import checksums as checksums_module
 from hl_qual.golden.operands import Bf16, negated, operand
 from hl_qual.golden.tiles import F32, U32, make_golden
-from hl_qual.outcome import Outcome, Verdict
+from hl_qual.outcome import Outcome, Retest, Verdict
 from hl_qual.plugins import matmul_stress, matmul_workload
 from hl_qual.plugins.api import Job, RunContext
 
@@ -131,19 +131,19 @@ def test_one_wrong_bit_fails_and_is_located(directory: Path) -> None:
         if number == 1:
             result.view(np.uint32)[200, 30] ^= np.uint32(1)
 
-    outcome, lines = run(directory, FakeCard(spoil=spoil))
+    outcome, _ = run(directory, FakeCard(spoil=spoil))
     assert (outcome.verdict, codes(outcome)) == (Verdict.FAILED, ["MME_MISCOMPARE"])
     assert "tile (1, 0), element (row 200, column 30)" in outcome.findings[0].message
-    assert any("wrong 0 of 5 times (0 %)" in line for line in lines)
+    assert outcome.retests == (Retest(3, "-B", 5, 0),)
 
 
 def test_a_stuck_fault_has_a_failure_rate_of_100_percent(directory: Path) -> None:
     def spoil(_number: int, result: F32) -> None:
         result[0, 0] = -5
 
-    outcome, lines = run(directory, FakeCard(spoil=spoil))
+    outcome, _ = run(directory, FakeCard(spoil=spoil))
     assert set(codes(outcome)) == {"MME_MISCOMPARE"}
-    assert sum("wrong 5 of 5 times (100 %)" in line for line in lines) == 2
+    assert [retest.failure_rate for retest in outcome.retests] == [1.0, 1.0]
 
 
 def test_a_changed_operand_is_blamed_on_the_memory(directory: Path) -> None:

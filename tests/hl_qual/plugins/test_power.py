@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,12 +13,13 @@ from hypothesis import strategies as st
 
 from device.recipe import launch_cost
 from device.spec import load_spec
+from hl_qual.plugins.api import Preparation
 from hl_qual.plugins.matmul_workload import compiled
 from hl_qual.plugins.power_judge import power_findings
-from hl_qual.plugins.power_levels import INCREASING, LEVELS, step_of
-from hl_qual.plugins.power_meter import PowerMeter
+from hl_qual.plugins.power_levels import INCREASING, LEVELS, prepare_levels, step_of
+from hl_qual.plugins.power_meter import PowerMeter, PowerSpan
 
-LIMITS = {"extreme_min_power": 530.0, "min_busy_share": 0.9}
+LIMITS = {"extreme_min_power": 530.0, "max_starved_share": 0.5}
 CLOCK = (1400.0, 1650.0)
 
 
@@ -28,6 +31,12 @@ def test_increasing_power_never_falls_and_ends_at_the_top(pulses: int) -> None:
     assert pulses < len(INCREASING) or set(steps) == set(range(len(INCREASING)))
 
 
+def test_a_family_without_power_limits_is_not_prepared(tmp_path: Path) -> None:
+    preparation = Preparation(tmp_path, "gaudi", 1, {}, lambda: False)
+    with pytest.raises(ValueError, match="no power limit for level high on gaudi cards"):
+        prepare_levels(preparation, ["high"])
+
+
 def test_levels_differ_by_what_the_engines_do() -> None:
     spec = load_spec("gaudi2")
     busy = {level: launch_cost(compiled("gaudi2", shape), spec).busy for level, shape in LEVELS.items()}
@@ -36,7 +45,7 @@ def test_levels_differ_by_what_the_engines_do() -> None:
     assert busy["low"].tpc > busy["low"].mme > 0
 
 
-def meter_over(power_w: list[float], settle_s: float) -> PowerMeter:
+def meter_over(power_w: list[float], settle_s: float, busy_shares: list[float] | None = None) -> PowerMeter:
     """A meter that has seen a tenth of a second of each power."""
 
     def readings() -> Iterator[SimpleNamespace]:
@@ -47,7 +56,8 @@ def meter_over(power_w: list[float], settle_s: float) -> PowerMeter:
 
     source = readings()
     meter = PowerMeter(lambda: next(source), settle_s)
-    meter.begin()
+    busy_s = itertools.accumulate([0.0, *[0.1 * share for share in busy_shares or []]])
+    meter.begin(None if busy_shares is None else lambda: next(busy_s))
     for _ in power_w[:-1]:
         meter.sample()
     return meter
@@ -64,12 +74,20 @@ def test_meter_without_a_window_after_settling_has_measured_nothing() -> None:
     assert meter_over([600.0, 600.0], settle_s=1.0).end() is None
 
 
-def codes(mean_w: float | None, busy_share: float) -> list[str]:
-    return [finding.code for finding in power_findings("extreme", mean_w, busy_share, CLOCK, LIMITS)]
+def test_meter_leaves_out_what_the_host_starved() -> None:
+    span = meter_over([500.0, 100.0, 520.0], settle_s=0.0, busy_shares=[1.0, 0.1, 0.9]).end()
+    assert span is not None
+    assert (span.mean_w, span.minimum_w) == (pytest.approx(510.0), pytest.approx(500.0))
+    assert (span.seconds, span.starved_s) == (pytest.approx(0.2), pytest.approx(0.1))
 
 
-def test_low_power_fails_and_a_slow_host_is_named_as_the_cause() -> None:
-    assert codes(530.0, 1.0) == codes(545.0, 0.2) == []
-    assert codes(529.9, 0.99) == ["POWER_BELOW_WINDOW"]
-    assert codes(400.0, 0.6) == ["HOST_TOO_SLOW"]
-    assert codes(None, 1.0) == ["NO_MEASUREMENT"]
+def codes(mean_w: float, starved_s: float = 0.0) -> list[str]:
+    span = PowerSpan(2.0, starved_s, mean_w, mean_w, mean_w, mean_w)
+    return [finding.code for finding in power_findings("extreme", [span], CLOCK, LIMITS)]
+
+
+def test_low_power_fails_and_so_does_a_host_that_left_too_little_to_measure() -> None:
+    assert codes(530.0) == codes(545.0, starved_s=1.9) == []
+    assert codes(529.9) == codes(529.9, starved_s=1.9) == ["POWER_BELOW_WINDOW"]
+    assert codes(545.0, starved_s=2.1) == ["HOST_TOO_SLOW"]
+    assert [finding.code for finding in power_findings("extreme", [None], CLOCK, LIMITS)] == ["NO_MEASUREMENT"]

@@ -116,6 +116,7 @@ def test_stopped_and_continued(session: Session) -> None:
     session.process.send_signal(signal.SIGTSTP)
     session.read_until(LEAVE)
     assert termios.tcgetattr(session.slave) == session.before
+    os.waitid(os.P_PID, session.process.pid, os.WSTOPPED)  # a SIGCONT before the stop would be lost
     session.process.send_signal(signal.SIGCONT)
     session.read_until(b"1-8 of 8")
     session.type(b"q")

@@ -1,0 +1,118 @@
+"""Operations that only move data: how each becomes strided copies, and where its bytes lie right already."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from device.graph.ir import Graph, Node
+from device.graph.ops import BROADCAST, CONCAT, MEMCPY, RESHAPE, SLICE, TRANSPOSE
+from device.graph.params import ConcatParams, SliceParams, TransposeParams
+from device.graph.rules import Dims, params_of
+
+__all__ = ["MOVES", "Move", "dense_steps", "is_in_place", "is_view", "moves_of", "view_offsets"]
+
+MOVES = frozenset({MEMCPY, TRANSPOSE, BROADCAST, RESHAPE, SLICE, CONCAT})
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Input number `place` to a part of the output; all in elements, the fast dimension first."""
+
+    place: int
+    sizes: Dims
+    source_start: int
+    source_steps: Dims
+    destination_start: int
+    destination_steps: Dims
+
+    @property
+    def run(self) -> int:
+        """Elements that follow each other on both sides."""
+        elements = 1
+        for size, source, destination in zip(self.sizes, self.source_steps, self.destination_steps, strict=True):
+            if size == 1:
+                continue
+            if not source == destination == elements:
+                break
+            elements *= size
+        return elements
+
+    @property
+    def source_elements(self) -> int:
+        """Different elements that are read."""
+        return math.prod(size for size, step in zip(self.sizes, self.source_steps, strict=True) if step > 0)
+
+
+def dense_steps(dims: Dims) -> Dims:
+    steps: list[int] = []
+    step = 1
+    for size in dims:
+        steps.append(step)
+        step *= size
+    return tuple(steps)
+
+
+def moves_of(graph: Graph, node: Node) -> tuple[Move, ...]:
+    """One a node, but one an input for a concat. Needs inferred dimensions."""
+    source, result = graph.tensor(node.inputs[0]).shape, graph.tensor(node.outputs[0]).shape
+    if node.guid == CONCAT:
+        return _concat(graph, node, result)
+    if node.guid == TRANSPOSE:
+        steps = dense_steps(source)
+        permuted = tuple(steps[dim] for dim in params_of(node, TransposeParams).permutation)
+        return (Move(0, result, 0, permuted, 0, dense_steps(result)),)
+    if node.guid == SLICE:
+        steps = dense_steps(source)
+        start = _start(params_of(node, SliceParams).starts, steps)
+        return (Move(0, result, start, steps, 0, dense_steps(result)),)
+    if node.guid == BROADCAST:
+        padded = source + (1,) * (len(result) - len(source))
+        dense = zip(padded, dense_steps(padded), strict=True)
+        return (Move(0, result, 0, tuple(step if size > 1 else 0 for size, step in dense), 0, dense_steps(result)),)
+    count = (math.prod(source),)
+    return (Move(0, count, 0, (1,), 0, (1,)),)
+
+
+def is_view(graph: Graph, node: Node) -> bool:
+    """Whether nothing has to be moved for this node."""
+    return all(is_in_place(graph, node, move) for move in moves_of(graph, node))
+
+
+def is_in_place(graph: Graph, node: Node, move: Move) -> bool:
+    """Whether the input lies right there in the output, or the output there in the input.
+
+    An input that a concat has twice can lie in one of its two places only.
+    """
+    source, output = graph.tensor(node.inputs[move.place]), graph.tensor(node.outputs[0])
+    if source.view_of == output.name:
+        return source.view_offset == move.destination_start * source.dtype.size_bytes
+    return output.view_of == source.name and output.view_offset == move.source_start * output.dtype.size_bytes
+
+
+def view_offsets(graph: Graph, node: Node) -> tuple[int, ...] | None:
+    """Where each input starts within the output, or for a slice the output within its input, in bytes.
+
+    None for a node whose bytes do not lie side by side.
+    """
+    size_bytes = graph.tensor(node.outputs[0]).dtype.size_bytes
+    moves = moves_of(graph, node)
+    if any(move.run != math.prod(move.sizes) for move in moves):
+        return None
+    return tuple((move.source_start + move.destination_start) * size_bytes for move in moves)
+
+
+def _concat(graph: Graph, node: Node, result: Dims) -> tuple[Move, ...]:
+    axis = params_of(node, ConcatParams).axis
+    steps = dense_steps(result)
+    moves: list[Move] = []
+    position = 0
+    for place, name in enumerate(node.inputs):
+        sizes = graph.tensor(name).shape
+        moves.append(Move(place, sizes, 0, dense_steps(sizes), position * steps[axis], steps))
+        position += sizes[axis]
+    return tuple(moves)
+
+
+def _start(starts: Dims, steps: Dims) -> int:
+    return sum(start * step for start, step in zip(starts, steps, strict=True))

@@ -1,0 +1,73 @@
+"""Moves and constants in numpy: views and copies of arrays whose last axis is the fast dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.dtypes import DataType
+from device.graph.ir import Node
+from device.graph.ops import BROADCAST, CONCAT, MEMCPY, RESHAPE, SLICE, TRANSPOSE
+from device.graph.params import ConcatParams, ConstantParams, ShapeParams, SliceParams, TransposeParams
+from device.graph.rules import params_of
+
+__all__ = ["run_constant", "run_move"]
+
+Array = NDArray[Any]
+
+
+def run_move(node: Node, operands: list[Array]) -> Array:
+    """A new, contiguous array."""
+    moved: Array = np.array(_RUN[node.guid](node, operands), order="C", copy=True)
+    return moved
+
+
+def run_constant(node: Node, dtype: DataType) -> Array:
+    params = params_of(node, ConstantParams)
+    shape = params.dims[::-1]
+    if dtype is DataType.BF16:
+        return np.full(shape, params.bits, np.uint16)
+    return np.full(shape, params.bits, np.uint32).view(np.float32)
+
+
+def _transpose(node: Node, operands: list[Array]) -> Array:
+    """Axes count from the slow end, dimensions from the fast one."""
+    permutation = params_of(node, TransposeParams).permutation
+    last = len(permutation) - 1
+    transposed: Array = operands[0].transpose([last - dim for dim in reversed(permutation)])
+    return transposed
+
+
+def _broadcast(node: Node, operands: list[Array]) -> Array:
+    """Missing dimensions are slow ones, which is where numpy adds them."""
+    return np.broadcast_to(operands[0], params_of(node, ShapeParams).dims[::-1])
+
+
+def _reshape(node: Node, operands: list[Array]) -> Array:
+    return operands[0].reshape(params_of(node, ShapeParams).dims[::-1])
+
+
+def _slice(node: Node, operands: list[Array]) -> Array:
+    params = params_of(node, SliceParams)
+    bounds = zip(reversed(params.starts), reversed(params.ends), strict=True)
+    part: Array = operands[0][tuple(slice(start, end) for start, end in bounds)]
+    return part
+
+
+def _concat(node: Node, operands: list[Array]) -> Array:
+    axis = operands[0].ndim - 1 - params_of(node, ConcatParams).axis
+    joined: Array = np.concatenate(operands, axis=axis)
+    return joined
+
+
+_RUN: dict[str, Callable[[Node, list[Array]], Array]] = {
+    MEMCPY: lambda node, operands: operands[0],
+    TRANSPOSE: _transpose,
+    BROADCAST: _broadcast,
+    RESHAPE: _reshape,
+    SLICE: _slice,
+    CONCAT: _concat,
+}

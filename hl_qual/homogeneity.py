@@ -1,0 +1,68 @@
+"""Cards of one server compared with each other: one that lies too far below the median is suspect. Pure.
+
+A limit `<metric>_spread` of a test asks for it: the share of the median by which a card may be below it. This finds a
+weak card that still meets the absolute limits. Above the median is no fault.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from hl_qual.findings import Finding
+from hl_qual.limits import Limit
+from hl_qual.outcome import Metric, Verdict
+from hl_qual.report.model import CardReport, Comparison
+
+__all__ = ["compared"]
+
+_SUFFIX = "_spread"
+# With two cards nobody knows which one is wrong.
+_FEWEST_CARDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    metric: str
+    tolerance: float
+
+
+def compared(
+    cards: Sequence[CardReport], limits: Mapping[str, Limit]
+) -> tuple[tuple[CardReport, ...], tuple[Comparison, ...]]:
+    """The cards with what the comparison says against them, and the comparisons for the report."""
+    rules = [_Rule(name.removesuffix(_SUFFIX), limit.value) for name, limit in limits.items() if name.endswith(_SUFFIX)]
+    result, comparisons = tuple(cards), []
+    for rule in rules:
+        comparison = _comparison(rule, cards)
+        if comparison is not None:
+            comparisons.append(comparison)
+            result = tuple(_judged(card, comparison) for card in result)
+    return result, tuple(comparisons)
+
+
+def _metric(card: CardReport, name: str) -> Metric | None:
+    return next((metric for metric in card.outcome.metrics if metric.name == name), None)
+
+
+def _comparison(rule: _Rule, cards: Sequence[CardReport]) -> Comparison | None:
+    found = [metric for card in cards if (metric := _metric(card, rule.metric)) is not None]
+    if len(found) < _FEWEST_CARDS:
+        return None
+    values = [metric.value for metric in found]
+    middle = statistics.median(values)
+    lowest_allowed = middle * (1 - rule.tolerance)
+    return Comparison(rule.metric, found[0].unit, len(values), min(values), middle, max(values), lowest_allowed)
+
+
+def _judged(card: CardReport, comparison: Comparison) -> CardReport:
+    metric = _metric(card, comparison.metric)
+    if metric is None or metric.value >= comparison.lowest_allowed:
+        return card
+    actual, limit = f"{metric.value:.1f} {metric.unit}", f"{comparison.lowest_allowed:.1f} {metric.unit}"
+    below = 100 * (1 - metric.value / comparison.median)
+    message = f"{comparison.metric} {actual} is {below:.1f} % below the median of {comparison.cards} cards"
+    finding = Finding("NOT_HOMOGENEOUS", message, actual=actual, limit=limit).on(card.device)
+    outcome = replace(card.outcome, verdict=Verdict.FAILED, findings=(*card.outcome.findings, finding))
+    return replace(card, outcome=outcome)
