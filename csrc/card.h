@@ -141,13 +141,24 @@ uint64_t gaudi_card_moment(const gaudi_card *card);
 /* All values of one moment. -ESTALE / -ENODEV as gaudi_box_alive; -EBADMSG if the section is impossible. */
 int gaudi_card_read(const gaudi_card *card, gaudi_reading *reading);
 
-/* Cheap forms for getters: only the words that are needed are copied. */
-/* 0, -ESTALE or -ENODEV as gaudi_box_alive, or -EIO: the card fell off the bus. */
-int gaudi_card_present(const gaudi_card *card);
-/* Filtered power of the 54 V rail, W. */
-int gaudi_card_read_power(const gaudi_card *card, double *power_w);
-int gaudi_card_read_memory(const gaudi_card *card, uint64_t *used_bytes);
 int gaudi_card_read_status(const gaudi_card *card, uint32_t *status, uint32_t *is_lost);
+
+/* ---- glance.c: cheap forms for getters; only the words that are needed are copied. -EBADMSG, -EAGAIN. ---- */
+
+/* 0, -ESTALE or -ENODEV as gaudi_box_alive, or -EIO: the card fell off the bus. The others do not look for that. */
+int gaudi_card_present(const gaudi_card *card);
+/* Filtered power of the 54 V rail, W; with the limit of the same moment: what utilisation is made of. */
+int gaudi_card_read_power(const gaudi_card *card, double *power_w);
+int gaudi_card_read_load(const gaudi_card *card, double *power_w, uint64_t *limit_mw);
+/* Clock as a share of the maximum, and enum gaudi_segment_flag. */
+int gaudi_card_read_clock(const gaudi_card *card, double *clock_ratio, uint32_t *flags);
+int gaudi_card_read_energy(const gaudi_card *card, double *energy_j);
+int gaudi_card_read_limit(const gaudi_card *card, uint64_t *limit_mw);
+int gaudi_card_read_memory(const gaudi_card *card, uint64_t *used_bytes);
+/* The hottest sensor of a group, degrees Celsius. -ENOENT: the card has none. */
+int gaudi_card_read_temperature(const gaudi_card *card, enum gaudi_sensor_group group, double *hottest_c);
+
+/* ---- snapshot.c: the other sections ------------------------------------------------------------------- */
 
 int gaudi_card_read_rows(const gaudi_card *card, gaudi_rows *rows);
 int gaudi_card_read_ports(const gaudi_card *card, gaudi_ports *ports);

@@ -16,6 +16,14 @@ enum { GAUDI_LOCK_WRITER = 0, GAUDI_LOCK_HOLDER = 1 };
 /* Box time over which the rate of PCI Express is measured. */
 #define GAUDI_PCIE_WINDOW_NS UINT64_C(10000000)
 
+enum { GAUDI_SENSOR_GROUPS = GAUDI_SENSOR_VRM + 1 };
+
+/* The numbers of the sensors of one group. */
+typedef struct gaudi_sensor_list {
+    uint8_t count;
+    uint8_t number[GAUDI_SENSOR_MAX];
+} gaudi_sensor_list;
+
 /* An attached card. Created and destroyed with its box; the mapping is read-only unless the box is open
  * for writing. `mutex` serialises the writers of this process, which share one open file. */
 struct gaudi_card {
@@ -23,6 +31,7 @@ struct gaudi_card {
     gaudi_card_file *file;
     int fd;
     size_t index;
+    gaudi_sensor_list sensors[GAUDI_SENSOR_GROUPS]; /* written while attaching */
     pthread_mutex_t mutex;
     bool is_held;
     /* What this process published last, and the reset count then: a reset by anybody ends it. Guarded by mutex. */
@@ -45,14 +54,38 @@ struct gaudi_box {
  * write `return gaudi_fail(error, -EBUSY, ...)`. error may be NULL. */
 int gaudi_fail(gaudi_error *error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Words of shared memory, in the order that section.c explains. */
+static inline uint64_t gaudi_load_u64(const uint64_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static inline void gaudi_store_u64(uint64_t *word, uint64_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static inline uint32_t gaudi_load_u32(const uint32_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static inline void gaudi_store_u32(uint32_t *word, uint32_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static inline double gaudi_load_double(const double *word)
+{
+    double value;
+    __atomic_load(word, &value, __ATOMIC_ACQUIRE);
+    return value;
+}
+
 /* section.c: the two-copy protocol. `sequence` is the first word of the section, the slots follow at
  * its ninth. Sizes are in bytes and multiples of 8. */
 void gaudi_words_load(void *to, const void *from, size_t size);
 void gaudi_words_store(void *to, const void *from, size_t size);
-uint64_t gaudi_load_u64(const uint64_t *word);
-void gaudi_store_u64(uint64_t *word, uint64_t value);
-uint32_t gaudi_load_u32(const uint32_t *word);
-void gaudi_store_u32(uint32_t *word, uint32_t value);
 int gaudi_section_read(const uint64_t *sequence, size_t slot_size, void *out);
 void gaudi_section_write(uint64_t *sequence, size_t slot_size, const void *in);
 /* The two halves of a write: fill the slot that nobody reads (as often as needed), then make it the one of now. */
@@ -105,8 +138,15 @@ void gaudi_future_of(const gaudi_core *core, struct gaudi_future *future);
 void gaudi_events_append(gaudi_card *card, uint64_t box_ns, uint64_t kind, uint64_t argument);
 void gaudi_doorbell_ring(gaudi_box *box);
 
+/* glance.c: sort the sensors by group, once the identity is known to be sound. */
+void gaudi_sensors_list(gaudi_card *card);
+
 /* faults.c: forget the breakdowns; the card is being written by the caller. */
 void gaudi_breakdowns_end(gaudi_card *card);
+
+/* snapshot.c: what is in use, by the core words that say so. */
+uint64_t gaudi_memory_used(const gaudi_card *card, uint64_t used_bytes, uint64_t holder_token, uint64_t lease_end_ns,
+                           uint64_t box_ns);
 
 /* snapshot.c: is the lock of the holder still held? Asks the kernel. */
 bool gaudi_holder_is_alive(const gaudi_card *card);

@@ -1,19 +1,23 @@
 /* Clocks, load, power, energy, throttling. */
 #include "hlml_internal.h"
 
-#include <errno.h>
+#include "trajectory.h"
+
 #include <math.h>
 #include <string.h>
 
 HLML_EXPORT hlml_return_t hlml_device_get_clock_info(hlml_device_t device, hlml_clock_type_t type, unsigned int *clock)
 {
     HLML_SCOPED hlml_call call = {0};
-    gaudi_reading reading;
-    hlml_return_t code = hlml_read(&call, device, clock && type < HLML_CLOCK_COUNT, &reading);
+    double ratio = 0.0;
+    uint32_t flags = 0;
+    hlml_return_t code = hlml_enter(&call, device, clock && type < HLML_CLOCK_COUNT);
     if (code == HLML_SUCCESS && type != HLML_CLOCK_SOC)
         code = HLML_ERROR_NOT_SUPPORTED;
     if (code == HLML_SUCCESS)
-        *clock = hlml_to_uint(reading.clock_soc_mhz + 0.5);
+        code = hlml_code_of(gaudi_card_read_clock(call.card, &ratio, &flags));
+    if (code == HLML_SUCCESS)
+        *clock = hlml_to_uint(ratio * (double)gaudi_card_identity(call.card)->clock_soc_max_mhz + 0.5);
     return code;
 }
 
@@ -47,33 +51,51 @@ HLML_EXPORT hlml_return_t hlml_device_get_clock_limit_info(hlml_device_t device,
     return HLML_SUCCESS;
 }
 
-static unsigned int memory_percent(const gaudi_card *card, const gaudi_reading *reading)
+/* The driver's utilisation of a card, percent. */
+static hlml_return_t load_percent(const gaudi_card *card, unsigned int *percent)
 {
+    double power_w = 0.0;
+    uint64_t limit_mw = 0;
+    hlml_return_t code = hlml_code_of(gaudi_card_read_load(card, &power_w, &limit_mw));
+    if (code == HLML_SUCCESS)
+        *percent = gaudi_utilization_percent(power_w, gaudi_card_physics(card)->utilization_dc_w, limit_mw);
+    return code;
+}
+
+static hlml_return_t memory_percent(const gaudi_card *card, unsigned int *percent)
+{
+    uint64_t used = 0;
     uint64_t total = gaudi_card_identity(card)->memory_total_bytes;
-    return total ? hlml_to_uint((double)reading->memory_used_bytes * 100.0 / (double)total) : 0;
+    hlml_return_t code = hlml_code_of(gaudi_card_read_memory(card, &used));
+    if (code == HLML_SUCCESS)
+        *percent = total ? hlml_to_uint((double)used * 100.0 / (double)total) : 0;
+    return code;
 }
 
 HLML_EXPORT hlml_return_t hlml_device_get_utilization_rates(hlml_device_t device, hlml_utilization_t *utilization)
 {
     HLML_SCOPED hlml_call call = {0};
-    gaudi_reading reading;
-    hlml_return_t code = hlml_read(&call, device, utilization != NULL, &reading);
-    if (code != HLML_SUCCESS)
-        return code;
-    unsigned int values[2] = {hlml_to_uint(reading.utilization_percent), memory_percent(call.card, &reading)};
-    /* Before level 119 the struct has the first word only. */
-    memcpy(utilization, values, hlml_abi_level() >= 119 ? sizeof values : sizeof values[0]);
-    return HLML_SUCCESS;
+    unsigned int values[2] = {0, 0};
+    hlml_return_t code = hlml_enter(&call, device, utilization != NULL);
+    if (code == HLML_SUCCESS)
+        code = load_percent(call.card, &values[0]);
+    if (code == HLML_SUCCESS)
+        code = memory_percent(call.card, &values[1]);
+    if (code == HLML_SUCCESS) /* before level 119 the struct has the first word only */
+        memcpy(utilization, values, hlml_abi_level() >= 119 ? sizeof values : sizeof values[0]);
+    return code;
 }
 
 HLML_EXPORT hlml_return_t hlml_device_get_process_utilization(hlml_device_t device,
                                                               hlml_process_utilization_sample_t *utilization)
 {
     HLML_SCOPED hlml_call call = {0};
-    gaudi_reading reading;
-    hlml_return_t code = hlml_read(&call, device, utilization != NULL, &reading);
+    unsigned int percent = 0;
+    hlml_return_t code = hlml_enter(&call, device, utilization != NULL);
     if (code == HLML_SUCCESS)
-        utilization->aip_util = hlml_to_uint(reading.utilization_percent);
+        code = load_percent(call.card, &percent);
+    if (code == HLML_SUCCESS)
+        utilization->aip_util = percent;
     return code;
 }
 
@@ -138,10 +160,12 @@ HLML_EXPORT hlml_return_t hlml_device_get_power_management_mode(hlml_device_t de
 HLML_EXPORT hlml_return_t hlml_device_get_power_management_limit(hlml_device_t device, unsigned int *limit)
 {
     HLML_SCOPED hlml_call call = {0};
-    gaudi_reading reading;
-    hlml_return_t code = hlml_read(&call, device, limit != NULL, &reading);
+    uint64_t limit_mw = 0;
+    hlml_return_t code = hlml_enter(&call, device, limit != NULL);
     if (code == HLML_SUCCESS)
-        *limit = hlml_to_uint((double)reading.limit_mw);
+        code = hlml_code_of(gaudi_card_read_limit(call.card, &limit_mw));
+    if (code == HLML_SUCCESS)
+        *limit = hlml_to_uint((double)limit_mw);
     return code;
 }
 
@@ -189,10 +213,13 @@ HLML_EXPORT hlml_return_t hlml_device_get_current_clocks_throttle_reasons(hlml_d
                                                                           unsigned long long *clocks_throttle_reasons)
 {
     HLML_SCOPED hlml_call call = {0};
-    gaudi_reading reading;
-    hlml_return_t code = hlml_read(&call, device, clocks_throttle_reasons != NULL, &reading);
+    double ratio = 0.0;
+    uint32_t flags = 0;
+    hlml_return_t code = hlml_enter(&call, device, clocks_throttle_reasons != NULL);
     if (code == HLML_SUCCESS)
-        *clocks_throttle_reasons = reading.flags & (GAUDI_THROTTLE_POWER | GAUDI_THROTTLE_THERMAL);
+        code = hlml_code_of(gaudi_card_read_clock(call.card, &ratio, &flags));
+    if (code == HLML_SUCCESS)
+        *clocks_throttle_reasons = flags & (GAUDI_THROTTLE_POWER | GAUDI_THROTTLE_THERMAL);
     return code;
 }
 
@@ -214,9 +241,11 @@ HLML_EXPORT hlml_return_t hlml_device_get_violation_status(hlml_device_t device,
 HLML_EXPORT hlml_return_t hlml_device_get_total_energy_consumption(hlml_device_t device, unsigned long long *energy)
 {
     HLML_SCOPED hlml_call call = {0};
-    gaudi_reading reading;
-    hlml_return_t code = hlml_read(&call, device, energy != NULL, &reading);
+    double energy_j = 0.0;
+    hlml_return_t code = hlml_enter(&call, device, energy != NULL);
     if (code == HLML_SUCCESS)
-        *energy = (unsigned long long)fmin(fmax(reading.energy_j * 1000.0, 0.0), 1e18);
+        code = hlml_code_of(gaudi_card_read_energy(call.card, &energy_j));
+    if (code == HLML_SUCCESS)
+        *energy = (unsigned long long)fmin(fmax(energy_j * 1000.0, 0.0), 1e18);
     return code;
 }

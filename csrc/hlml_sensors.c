@@ -1,9 +1,11 @@
 /* Temperatures. */
 #include "hlml_internal.h"
 
+#include <errno.h>
+
 /* The sensor groups behind each kind that HLML knows; kinds without a group are NOT_SUPPORTED (HL-225, release 1.24:
  * VRM and CTEMP are, although the card has VRM sensors). */
-static hlml_return_t group_of(hlml_temperature_sensors_t type, uint32_t *group)
+static hlml_return_t group_of(hlml_temperature_sensors_t type, enum gaudi_sensor_group *group)
 {
     switch (type) {
     case HLML_TEMPERATURE_ON_AIP: *group = GAUDI_SENSOR_ON_CHIP; return HLML_SUCCESS;
@@ -17,24 +19,16 @@ HLML_EXPORT hlml_return_t hlml_device_get_temperature(hlml_device_t device, hlml
                                                       unsigned int *temp)
 {
     HLML_SCOPED hlml_call call = {0};
-    gaudi_reading reading;
-    uint32_t group = 0;
-    double hottest_c = -1e9;
-    hlml_return_t code = hlml_read(&call, device, temp && sensor_type <= HLML_TEMPERATURE_CTEMP, &reading);
+    enum gaudi_sensor_group group = GAUDI_SENSOR_ON_CHIP;
+    double hottest_c = 0.0;
+    hlml_return_t code = hlml_enter(&call, device, temp && sensor_type <= HLML_TEMPERATURE_CTEMP);
     if (code == HLML_SUCCESS)
         code = group_of(sensor_type, &group);
     if (code != HLML_SUCCESS)
         return code;
-    const gaudi_identity *identity = gaudi_card_identity(call.card);
-    for (uint32_t i = 0; i < identity->sensor_count && i < GAUDI_SENSOR_MAX; i++) {
-        if (identity->sensor[i].group != group)
-            continue;
-        double temp_c = gaudi_sensor_temperature(call.card, i, &reading);
-        if (temp_c > hottest_c)
-            hottest_c = temp_c;
-    }
-    if (hottest_c < -273.15)
-        return HLML_ERROR_NOT_SUPPORTED;
+    int rc = gaudi_card_read_temperature(call.card, group, &hottest_c);
+    if (rc != 0)
+        return rc == -ENOENT ? HLML_ERROR_NOT_SUPPORTED : hlml_code_of(rc);
     *temp = hlml_to_uint(hottest_c); /* truncated to whole degrees, as the real library does */
     return HLML_SUCCESS;
 }

@@ -14,26 +14,6 @@
 /* A reader meets a moving sequence only if a publish ran during its copy of some hundred nanoseconds. */
 enum { READ_ATTEMPTS = 10000 };
 
-uint64_t gaudi_load_u64(const uint64_t *word)
-{
-    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
-
-void gaudi_store_u64(uint64_t *word, uint64_t value)
-{
-    __atomic_store_n(word, value, __ATOMIC_RELEASE);
-}
-
-uint32_t gaudi_load_u32(const uint32_t *word)
-{
-    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
-
-void gaudi_store_u32(uint32_t *word, uint32_t value)
-{
-    __atomic_store_n(word, value, __ATOMIC_RELEASE);
-}
-
 /* Words are copied through uint64_t that may alias the structs. */
 typedef uint64_t __attribute__((may_alias)) word;
 

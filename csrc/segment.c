@@ -183,9 +183,11 @@ static int attach_card(gaudi_box *box, int dir, size_t index, uid_t box_owner, g
                     !identity_is_sound(&card->file->identity) || !physics_is_sound(&card->file->physics)))
         rc = gaudi_fail(error, -EBADMSG, "%s/%s is corrupt; take the box up again with 'gaudi-box up'", box->path,
                         name);
-    if (rc == 0 && !is_writable)
-        box->is_writable = false;
-    return rc;
+    if (rc != 0)
+        return rc;
+    gaudi_sensors_list(card);
+    box->is_writable = box->is_writable && is_writable;
+    return 0;
 }
 
 static gaudi_box *new_box(const char *path, bool for_writing)
@@ -297,6 +299,7 @@ static int open_private(gaudi_box **out, const gaudi_box_identity *identity, con
         box->card[i].file = base;
         box->card_count = i + 1;
         gaudi_image_fill_card(base, &cards[i], (uint32_t)i, 1, box->file->clock.slot[0].box0_ns);
+        gaudi_sensors_list(&box->card[i]);
     }
     box->is_owner = true;
     *out = box;

@@ -88,16 +88,19 @@ bool gaudi_holder_is_alive(const gaudi_card *card)
 
 /* Memory of a holder that died without a word is free: its lock went with it. While the lease runs, no
  * question is needed, so a getter makes no system call. */
+uint64_t gaudi_memory_used(const gaudi_card *card, uint64_t used_bytes, uint64_t holder_token, uint64_t lease_end_ns,
+                           uint64_t box_ns)
+{
+    uint64_t total = card->file->identity.memory_total_bytes;
+    uint64_t used = used_bytes;
+    if (holder_token == 0 || (box_ns > lease_end_ns && !gaudi_holder_is_alive(card)))
+        used = card->file->identity.memory_reserved_bytes;
+    return used > total ? total : used;
+}
+
 static uint64_t memory_used(const gaudi_card *card, const gaudi_core *core, uint64_t box_ns)
 {
-    uint64_t used = core->memory_used_bytes;
-    uint64_t total = card->file->identity.memory_total_bytes;
-    uint64_t reserved = card->file->identity.memory_reserved_bytes;
-    if (core->holder_token == 0)
-        used = reserved;
-    else if (box_ns > core->holder_lease_end_ns && !gaudi_holder_is_alive(card))
-        used = reserved;
-    return used > total ? total : used;
+    return gaudi_memory_used(card, core->memory_used_bytes, core->holder_token, core->holder_lease_end_ns, box_ns);
 }
 
 static uint64_t memory_of_holder(const gaudi_card *card, const gaudi_core *core, uint64_t box_ns)
@@ -171,54 +174,6 @@ int gaudi_card_read(const gaudi_card *card, gaudi_reading *reading)
     r.launches = core.launches;
     *reading = r;
     return 0;
-}
-
-int gaudi_card_present(const gaudi_card *card)
-{
-    const gaudi_core_section *section = &card->file->core;
-    int rc = gaudi_box_alive(card->box);
-    if (rc != 0)
-        return rc;
-    const gaudi_core *slot = &section->slot[gaudi_load_u64(&section->sequence) & 1];
-    return gaudi_load_u32(&slot->is_lost) ? -EIO : 0; /* one word: whole in any case */
-}
-
-int gaudi_card_read_power(const gaudi_card *card, double *power_w)
-{
-    const gaudi_core_section *section = &card->file->core;
-    gaudi_segment segment;
-    for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
-        uint64_t sequence = gaudi_load_u64(&section->sequence);
-        const gaudi_core *slot = &section->slot[sequence & 1];
-        uint32_t count = gaudi_load_u32(&slot->segment_count);
-        if (count < 1 || count > GAUDI_SEGMENT_MAX)
-            return -EBADMSG;
-        uint64_t now = gaudi_card_moment(card);
-        uint32_t i = 0;
-        while (i + 1 < count && gaudi_load_u64(&slot->segment[i + 1].start_ns) <= now)
-            i++;
-        gaudi_words_load(&segment, &slot->segment[i], sizeof segment);
-        if (gaudi_load_u64(&section->sequence) != sequence)
-            continue;
-        if (!is_plausible(&segment))
-            return -EBADMSG;
-        *power_w = gaudi_segment_power(&card->file->physics, &segment, now);
-        return 0;
-    }
-    return -EAGAIN;
-}
-
-int gaudi_card_read_memory(const gaudi_card *card, uint64_t *used_bytes)
-{
-    gaudi_core core;
-    gaudi_segment segment;
-    uint64_t box_ns = 0;
-    int rc = gaudi_box_alive(card->box);
-    if (rc == 0)
-        rc = read_core(card, &core, &segment, &box_ns);
-    if (rc == 0)
-        *used_bytes = memory_used(card, &core, box_ns);
-    return rc;
 }
 
 int gaudi_card_read_status(const gaudi_card *card, uint32_t *status, uint32_t *is_lost)

@@ -1,5 +1,7 @@
 #include "trajectory.h"
 
+#include "decay.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -151,13 +153,13 @@ gaudi_point gaudi_segment_at(const gaudi_physics *p, const gaudi_segment *s, uin
 {
     uint64_t elapsed_ns = box_ns > s->start_ns ? box_ns - s->start_ns : 0;
     double t = (double)elapsed_ns / NS_PER_S;
-    double d = exp(-t * s->inv_tau_die);
+    double d = gaudi_decay(t * s->inv_tau_die);
     gaudi_point at = {
         .die_c = s->die_c + s->die_a * d,
         .power_w = s->power_c + s->power_a * d,
-        .filtered_w = s->filtered_c + s->filtered_a * exp(-t / p->tau_power_s) + s->filtered_b * d,
-        .hbm_c = s->hbm_c + s->hbm_a * exp(-t / p->tau_hbm_s) + s->hbm_b * d,
-        .board_c = s->board_c + s->board_a * exp(-t / p->tau_board_s) + s->board_b * d,
+        .filtered_w = s->filtered_c + s->filtered_a * gaudi_decay(t / p->tau_power_s) + s->filtered_b * d,
+        .hbm_c = s->hbm_c + s->hbm_a * gaudi_decay(t / p->tau_hbm_s) + s->hbm_b * d,
+        .board_c = s->board_c + s->board_a * gaudi_decay(t / p->tau_board_s) + s->board_b * d,
         .energy_j = s->energy_j + s->power_c * t + s->power_a * (1.0 - d) / s->inv_tau_die,
         .clock_ratio = s->clock_ratio,
         .flags = s->flags,
@@ -176,7 +178,7 @@ gaudi_point gaudi_segment_at(const gaudi_physics *p, const gaudi_segment *s, uin
 double gaudi_segment_power(const gaudi_physics *p, const gaudi_segment *s, uint64_t box_ns)
 {
     double t = box_ns > s->start_ns ? (double)(box_ns - s->start_ns) / NS_PER_S : 0.0;
-    return s->filtered_c + s->filtered_a * exp(-t / p->tau_power_s) + s->filtered_b * exp(-t * s->inv_tau_die);
+    return s->filtered_c + s->filtered_a * gaudi_decay(t / p->tau_power_s) + s->filtered_b * gaudi_decay(t * s->inv_tau_die);
 }
 
 uint32_t gaudi_segment_find(const gaudi_segment *segments, uint32_t count, uint64_t box_ns)
