@@ -20,7 +20,7 @@ put() { # mode source destination-below-target
 
 wrapper() { # name module
     script=$(mktemp)
-    printf '#!/bin/sh\nPYTHONPATH="%s/lib/gaudi-box/python" exec %s -m %s "$@"\n' "$PREFIX" "$python" "$2" >"$script"
+    printf '#!/bin/sh\nPYTHONPATH="%s/lib/gaudi-box/python" exec %s -P -m %s "$@"\n' "$PREFIX" "$python" "$2" >"$script"
     put 755 "$script" "bin/$1"
     rm -f "$script"
 }
