@@ -1,13 +1,7 @@
+/* Reading the clock of a box. clock_control.c sets it. */
 #include "card_internal.h"
 
-#include <errno.h>
-#include <math.h>
 #include <time.h>
-
-/* Faster than this, a lease of half a second would be renewed more often than a thread can promise. */
-static const double RATE_MAX = 3600.0;
-
-enum { READ_ATTEMPTS = 10000 };
 
 uint64_t gaudi_monotonic_ns(void)
 {
@@ -29,18 +23,18 @@ uint64_t gaudi_clock_at(const gaudi_clock *clock, uint64_t mono_ns)
     return clock->box0_ns + (uint64_t)scaled;
 }
 
-static gaudi_clock clock_of(const gaudi_box *box)
+gaudi_clock gaudi_clock_of(const gaudi_box *box)
 {
     gaudi_clock clock = {.rate = 0.0};
     gaudi_section_read(&box->file->clock.sequence, sizeof clock, &clock);
     return clock;
 }
 
-/* As clock_of, word by word: every getter passes here. */
+/* As gaudi_clock_of, word by word: every getter passes here. */
 uint64_t gaudi_box_now(const gaudi_box *box)
 {
     const gaudi_clock_section *section = &box->file->clock;
-    for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+    for (int attempt = 0; attempt < GAUDI_READ_ATTEMPTS; attempt++) {
         uint64_t sequence = gaudi_load_u64(&section->sequence);
         const gaudi_clock *slot = &section->slot[sequence & 1];
         gaudi_clock clock = {.box0_ns = gaudi_load_u64(&slot->box0_ns),
@@ -54,42 +48,5 @@ uint64_t gaudi_box_now(const gaudi_box *box)
 
 double gaudi_box_clock_rate(const gaudi_box *box)
 {
-    return clock_of(box).rate;
-}
-
-/* Work in flight goes on across a change of the clock: its leases, half a second of wall time, are carried over the
- * step and stretched to the new rate. Whoever has died meanwhile is found out one lease later. */
-static void carry_leases(gaudi_box *box, const gaudi_clock *before, double rate, uint64_t step_ns)
-{
-    uint64_t now_ns = gaudi_clock_at(before, gaudi_monotonic_ns());
-    for (size_t i = 0; i < box->card_count; i++) {
-        double lease_ns = (double)box->card[i].file->physics.lease_ns * fmax(rate, 1.0);
-        (void)gaudi_card_extend_lease(&box->card[i], now_ns + step_ns + (uint64_t)lease_ns);
-    }
-}
-
-int gaudi_box_clock_set(gaudi_box *box, double rate, uint64_t step_ns, gaudi_error *error)
-{
-    if (!box->is_writable)
-        return gaudi_fail(error, -EACCES, "the clock of box %s cannot be set without write permission", box->path);
-    if (!isfinite(rate) || rate > RATE_MAX)
-        return gaudi_fail(error, -EINVAL, "a clock rate lies between 0 and %g", RATE_MAX);
-    pthread_mutex_lock(&box->mutex);
-    int rc = gaudi_lock(box->fd, GAUDI_LOCK_WRITER, 1000);
-    if (rc == 0) {
-        gaudi_clock clock = clock_of(box);
-        carry_leases(box, &clock, rate >= 0.0 ? rate : clock.rate, step_ns);
-        uint64_t mono_ns = gaudi_monotonic_ns();
-        clock.box0_ns = gaudi_clock_at(&clock, mono_ns) + step_ns;
-        clock.mono0_ns = mono_ns;
-        if (rate >= 0.0)
-            clock.rate = rate;
-        gaudi_section_write(&box->file->clock.sequence, sizeof clock, &clock);
-        gaudi_unlock(box->fd, GAUDI_LOCK_WRITER);
-        gaudi_doorbell_ring(box); /* whoever waits for a moment of box time has to reckon again */
-    } else {
-        gaudi_fail(error, rc, "the clock of box %s is locked by another process", box->path);
-    }
-    pthread_mutex_unlock(&box->mutex);
-    return rc;
+    return gaudi_clock_of(box).rate;
 }

@@ -68,7 +68,7 @@ int gaudi_box_retire(const char *path, uint32_t retired, gaudi_error *error);
 /* Load or unload the "driver" of a box: without it hlml_init gives DRIVER_NOT_LOADED, and so do readers. */
 int gaudi_box_set_driver(const char *path, bool is_loaded, gaudi_error *error);
 
-/* ---- segment.c: attach --------------------------------------------------------------------------- */
+/* ---- box.c: attach ------------------------------------------------------------------------------- */
 
 /* Attach the box that the environment means; make the embedded default first if it is the unnamed one
  * and missing. Where no place is writable the default box is private to this process. */
@@ -92,7 +92,7 @@ const gaudi_physics *gaudi_card_physics(const gaudi_card *card);
 /* 0, -ENODEV (driver unloaded) or -ESTALE (this box was taken down or replaced). Two atomic loads. */
 int gaudi_box_alive(const gaudi_box *box);
 
-/* ---- boxclock.c --------------------------------------------------------------------------------- */
+/* ---- boxclock.c, clock_control.c ---------------------------------------------------------------- */
 
 uint64_t gaudi_box_now(const gaudi_box *box);    /* box time, ns */
 double gaudi_box_clock_rate(const gaudi_box *box);

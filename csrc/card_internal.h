@@ -2,6 +2,7 @@
 #ifndef GAUDI_CARD_INTERNAL_H
 #define GAUDI_CARD_INTERNAL_H
 
+#include <math.h>
 #include <pthread.h>
 #include <sys/types.h>
 
@@ -82,6 +83,15 @@ static inline double gaudi_load_double(const double *word)
     return value;
 }
 
+/* False for NaN, infinities and everything that no quantity of a card can be, so that sums and products stay finite. */
+static inline bool gaudi_is_sane(double value)
+{
+    return fabs(value) < 1e9;
+}
+
+/* A reader meets a moving sequence only if a publish ran during its copy of some hundred nanoseconds. */
+enum { GAUDI_READ_ATTEMPTS = 10000 };
+
 /* section.c: the two-copy protocol. `sequence` is the first word of the section, the slots follow at
  * its ninth. Sizes are in bytes and multiples of 8. */
 void gaudi_words_load(void *to, const void *from, size_t size);
@@ -114,11 +124,14 @@ int gaudi_default_box(const char *type, const gaudi_box_identity **identity, con
 
 /* boxclock.c */
 uint64_t gaudi_clock_at(const gaudi_clock *clock, uint64_t mono_ns);
+gaudi_clock gaudi_clock_of(const gaudi_box *box);
 uint64_t gaudi_monotonic_ns(void);
 
-/* writer.c: take and give back the right to write a card. Begin fails with -EACCES, -ESTALE, -ENODEV or -ETIMEDOUT. */
+/* lock.c: lock one byte of a file for this open file alone; fd -1 (a private box) always succeeds. -ETIMEDOUT. */
 int gaudi_lock(int fd, short range, unsigned int deadline_ms);
 void gaudi_unlock(int fd, short range);
+
+/* writer.c: take and give back the right to write a card. Begin fails with -EACCES, -ESTALE, -ENODEV or -ETIMEDOUT. */
 int gaudi_write_begin(gaudi_card *card, gaudi_error *error);
 void gaudi_write_end(gaudi_card *card);
 

@@ -9,7 +9,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["declarations"]
+__all__ = ["LAYOUT", "declarations"]
+
+# The headers that say what the files of a box look like, in the order in which one needs the other.
+LAYOUT = ("card_records.h", "card_layout.h")
 
 _CPLUSPLUS = re.compile(r"^#ifdef __cplusplus$.*?^#endif$", re.MULTILINE | re.DOTALL)
 _NUMBER = re.compile(r"^#define\s+[A-Za-z_]\w*\s+-?(0[xX][0-9a-fA-F]+|\d+)\s*(/\*.*\*/)?$")

@@ -21,48 +21,71 @@ static int load(const gaudi_card *card, gaudi_faults *faults)
     return rc == 0 && faults->count > GAUDI_FAULT_MAX ? -EBADMSG : rc;
 }
 
-static int note(gaudi_card *card, gaudi_faults *faults, const gaudi_fault *fault, gaudi_error *error)
+static void store(gaudi_card *card, const gaudi_faults *faults)
 {
+    gaudi_section_write(&card->file->faults.sequence, sizeof *faults, faults);
+}
+
+/* One change of the list: 0, or a negative errno and the list stays. */
+typedef int (*fault_edit)(const gaudi_card *card, gaudi_faults *faults, const void *with, gaudi_error *error);
+
+static int change(gaudi_card *card, fault_edit edit, const void *with, gaudi_error *error)
+{
+    gaudi_faults faults;
+    int rc = gaudi_write_begin(card, error);
+    if (rc != 0)
+        return rc;
+    rc = load(card, &faults);
+    if (rc == 0)
+        rc = edit(card, &faults, with, error);
+    if (rc == 0)
+        store(card, &faults);
+    gaudi_write_end(card);
+    return rc;
+}
+
+static int note(const gaudi_card *card, gaudi_faults *faults, const void *with, gaudi_error *error)
+{
+    const gaudi_fault *fault = with;
     if (faults->count >= GAUDI_FAULT_MAX)
         return gaudi_fail(error, -ENOSPC, "card %zu already has %d faults; heal some first", card->index,
                           GAUDI_FAULT_MAX);
     faults->fault[faults->count] = *fault;
     faults->fault[faults->count].injected_ns = gaudi_box_now(card->box);
     faults->count++;
-    gaudi_section_write(&card->file->faults.sequence, sizeof *faults, faults);
     return 0;
 }
 
 int gaudi_card_add_fault(gaudi_card *card, const gaudi_fault *fault, gaudi_error *error)
 {
-    gaudi_faults faults;
-    int rc = gaudi_write_begin(card, error);
-    if (rc != 0)
-        return rc;
-    rc = load(card, &faults);
-    if (rc == 0)
-        rc = note(card, &faults, fault, error);
-    gaudi_write_end(card);
-    return rc;
+    return change(card, note, fault, error);
+}
+
+/* Keep the faults whose kind lies outside first .. last. */
+static void keep_outside(gaudi_faults *faults, uint32_t first, uint32_t last)
+{
+    gaudi_faults kept;
+    memset(&kept, 0, sizeof kept);
+    for (uint32_t i = 0; i < faults->count; i++) {
+        uint32_t kind = faults->fault[i].kind;
+        if (kind < first || kind > last)
+            kept.fault[kept.count++] = faults->fault[i];
+    }
+    *faults = kept;
+}
+
+static int remove_kind(const gaudi_card *card, gaudi_faults *faults, const void *with, gaudi_error *error)
+{
+    uint32_t kind = *(const uint32_t *)with;
+    (void)card;
+    (void)error;
+    keep_outside(faults, kind, kind ? kind : UINT32_MAX);
+    return 0;
 }
 
 int gaudi_card_remove_faults(gaudi_card *card, uint32_t kind, gaudi_error *error)
 {
-    gaudi_faults faults;
-    gaudi_faults kept;
-    int rc = gaudi_write_begin(card, error);
-    if (rc != 0)
-        return rc;
-    memset(&kept, 0, sizeof kept);
-    rc = load(card, &faults);
-    for (uint32_t i = 0; rc == 0 && i < faults.count; i++) {
-        if (kind != 0 && faults.fault[i].kind != kind)
-            kept.fault[kept.count++] = faults.fault[i];
-    }
-    if (rc == 0)
-        gaudi_section_write(&card->file->faults.sequence, sizeof kept, &kept);
-    gaudi_write_end(card);
-    return rc;
+    return change(card, remove_kind, &kind, error);
 }
 
 /* The place of a fault in the list, or -ENOENT. */
@@ -77,54 +100,54 @@ static int find(const gaudi_faults *faults, const gaudi_fault *wanted, gaudi_err
     return gaudi_fail(error, -ENOENT, "this fault was healed meanwhile");
 }
 
+static int remove_one(const gaudi_card *card, gaudi_faults *faults, const void *with, gaudi_error *error)
+{
+    int place = find(faults, with, error);
+    (void)card;
+    if (place < 0)
+        return place;
+    faults->count--;
+    for (uint32_t i = (uint32_t)place; i < faults->count; i++)
+        faults->fault[i] = faults->fault[i + 1];
+    return 0;
+}
+
 int gaudi_card_remove_fault(gaudi_card *card, const gaudi_fault *fault, gaudi_error *error)
 {
-    gaudi_faults faults;
-    int rc = gaudi_write_begin(card, error);
-    if (rc != 0)
-        return rc;
-    rc = load(card, &faults);
-    int place = rc == 0 ? find(&faults, fault, error) : rc;
-    if (place >= 0) {
-        faults.count--;
-        for (uint32_t i = (uint32_t)place; i < faults.count; i++)
-            faults.fault[i] = faults.fault[i + 1];
-        gaudi_section_write(&card->file->faults.sequence, sizeof faults, &faults);
-    }
-    gaudi_write_end(card);
-    return place < 0 ? place : 0;
+    return change(card, remove_one, fault, error);
+}
+
+typedef struct fault_hits {
+    const gaudi_fault *fault;
+    uint64_t hits;
+} fault_hits;
+
+static int add_hits(const gaudi_card *card, gaudi_faults *faults, const void *with, gaudi_error *error)
+{
+    const fault_hits *more = with;
+    int place = find(faults, more->fault, error);
+    (void)card;
+    if (place < 0)
+        return place;
+    faults->fault[place].hits += more->hits;
+    return 0;
 }
 
 int gaudi_card_hit_fault(gaudi_card *card, const gaudi_fault *fault, uint64_t hits, gaudi_error *error)
 {
-    gaudi_faults faults;
-    int rc = gaudi_write_begin(card, error);
-    if (rc != 0)
-        return rc;
-    rc = load(card, &faults);
-    int place = rc == 0 ? find(&faults, fault, error) : rc;
-    if (place >= 0) {
-        faults.fault[place].hits += hits;
-        gaudi_section_write(&card->file->faults.sequence, sizeof faults, &faults);
-    }
-    gaudi_write_end(card);
-    return place < 0 ? place : 0;
+    fault_hits more = {.fault = fault, .hits = hits};
+    return change(card, add_hits, &more, error);
 }
 
 void gaudi_breakdowns_end(gaudi_card *card)
 {
     gaudi_faults faults;
-    gaudi_faults kept;
     if (load(card, &faults) != 0)
         return;
-    memset(&kept, 0, sizeof kept);
-    for (uint32_t i = 0; i < faults.count; i++) {
-        uint32_t kind = faults.fault[i].kind;
-        if (kind < GAUDI_FAULT_BREAKDOWN || kind > GAUDI_FAULT_BREAKDOWN + GAUDI_BREAKDOWN_THERMAL_EVENT)
-            kept.fault[kept.count++] = faults.fault[i];
-    }
-    if (kept.count != faults.count)
-        gaudi_section_write(&card->file->faults.sequence, sizeof kept, &kept);
+    uint32_t before = faults.count;
+    keep_outside(&faults, GAUDI_FAULT_BREAKDOWN, GAUDI_FAULT_BREAKDOWN + GAUDI_BREAKDOWN_THERMAL_EVENT);
+    if (faults.count != before)
+        store(card, &faults);
 }
 
 /* The status changes when a countdown ends; of two, the one that ends first counts. */
@@ -203,6 +226,8 @@ int gaudi_card_break(gaudi_card *card, enum gaudi_breakdown what, gaudi_error *e
         rc = load(card, &faults);
     if (rc == 0 && is_noted)
         rc = note(card, &faults, &fault, error);
+    if (rc == 0 && is_noted)
+        store(card, &faults);
     if (rc == 0 && is_error)
         count_errors(card, what);
     gaudi_write_end(card);

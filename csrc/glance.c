@@ -6,8 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { READ_ATTEMPTS = 10000 };
-
 /* Where the reader is: the copy of the core of one publish and the segment that holds now. */
 typedef struct glance {
     const gaudi_core_section *section;
@@ -39,12 +37,6 @@ static bool is_whole(const glance *g)
     return gaudi_load_u64(&g->section->sequence) == g->sequence;
 }
 
-/* False for NaN, infinities and everything that no quantity of a card can be. */
-static bool is_sane(double value)
-{
-    return fabs(value) < 1e9;
-}
-
 /* A quantity of the segment: c + a * exp(-t / tau) + b * exp(-t * inv_tau_die), three words in a row. */
 typedef struct wave {
     double c;
@@ -67,7 +59,7 @@ static wave load_wave(const glance *g, const double *c)
 
 static int evaluate(const wave *w, double tau_s, double *value)
 {
-    if (!is_sane(w->c) || !is_sane(w->a) || !is_sane(w->b) || !(w->inv_tau_die > 0.0))
+    if (!gaudi_is_sane(w->c) || !gaudi_is_sane(w->a) || !gaudi_is_sane(w->b) || !(w->inv_tau_die > 0.0))
         return -EBADMSG;
     *value = w->c + w->a * gaudi_decay(w->t_s / tau_s) + w->b * gaudi_decay(w->t_s * w->inv_tau_die);
     return 0;
@@ -92,7 +84,7 @@ int gaudi_card_read_power(const gaudi_card *card, double *power_w)
 int gaudi_card_read_load(const gaudi_card *card, double *power_w, uint64_t *limit_mw)
 {
     glance g;
-    for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+    for (int attempt = 0; attempt < GAUDI_READ_ATTEMPTS; attempt++) {
         int rc = look(card, &g);
         if (rc != 0)
             return rc;
@@ -111,7 +103,7 @@ int gaudi_card_read_load(const gaudi_card *card, double *power_w, uint64_t *limi
 int gaudi_card_read_clock(const gaudi_card *card, double *clock_ratio, uint32_t *flags)
 {
     glance g;
-    for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+    for (int attempt = 0; attempt < GAUDI_READ_ATTEMPTS; attempt++) {
         int rc = look(card, &g);
         if (rc != 0)
             return rc;
@@ -131,7 +123,7 @@ int gaudi_card_read_clock(const gaudi_card *card, double *clock_ratio, uint32_t 
 int gaudi_card_read_energy(const gaudi_card *card, double *energy_j)
 {
     glance g;
-    for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+    for (int attempt = 0; attempt < GAUDI_READ_ATTEMPTS; attempt++) {
         int rc = look(card, &g);
         if (rc != 0)
             return rc;
@@ -139,7 +131,7 @@ int gaudi_card_read_energy(const gaudi_card *card, double *energy_j)
         double before_j = gaudi_load_double(&g.segment->energy_j);
         if (!is_whole(&g))
             continue;
-        if (!is_sane(w.c) || !is_sane(w.a) || !(w.inv_tau_die > 0.0) || !is_sane(before_j * 1e-6))
+        if (!gaudi_is_sane(w.c) || !gaudi_is_sane(w.a) || !(w.inv_tau_die > 0.0) || !gaudi_is_sane(before_j * 1e-6))
             return -EBADMSG;
         *energy_j = before_j + w.c * w.t_s + w.a * (1.0 - gaudi_decay(w.t_s * w.inv_tau_die)) / w.inv_tau_die;
         return 0;
@@ -150,7 +142,7 @@ int gaudi_card_read_energy(const gaudi_card *card, double *energy_j)
 int gaudi_card_read_limit(const gaudi_card *card, uint64_t *limit_mw)
 {
     const gaudi_core_section *section = &card->file->core;
-    for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+    for (int attempt = 0; attempt < GAUDI_READ_ATTEMPTS; attempt++) {
         uint64_t sequence = gaudi_load_u64(&section->sequence);
         uint64_t limit = gaudi_load_u64(&section->slot[sequence & 1].limit_mw);
         if (gaudi_load_u64(&section->sequence) != sequence)
@@ -164,7 +156,7 @@ int gaudi_card_read_limit(const gaudi_card *card, uint64_t *limit_mw)
 int gaudi_card_read_memory(const gaudi_card *card, uint64_t *used_bytes)
 {
     const gaudi_core_section *section = &card->file->core;
-    for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+    for (int attempt = 0; attempt < GAUDI_READ_ATTEMPTS; attempt++) {
         uint64_t sequence = gaudi_load_u64(&section->sequence);
         const gaudi_core *slot = &section->slot[sequence & 1];
         uint64_t used = gaudi_load_u64(&slot->memory_used_bytes);
@@ -210,7 +202,7 @@ int gaudi_card_read_temperature(const gaudi_card *card, enum gaudi_sensor_group 
     bool is_hbm = group == GAUDI_SENSOR_HBM;
     double group_c = 0.0;
     glance g;
-    for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+    for (int attempt = 0; attempt < GAUDI_READ_ATTEMPTS; attempt++) {
         int rc = look(card, &g);
         if (rc != 0)
             return rc;

@@ -11,9 +11,6 @@
 
 #include <errno.h>
 
-/* A reader meets a moving sequence only if a publish ran during its copy of some hundred nanoseconds. */
-enum { READ_ATTEMPTS = 10000 };
-
 /* Words are copied through uint64_t that may alias the structs. */
 typedef uint64_t __attribute__((may_alias)) word;
 
@@ -40,7 +37,7 @@ const void *gaudi_section_slot(const uint64_t *sequence, size_t slot_size, uint6
 
 int gaudi_section_read(const uint64_t *sequence, size_t slot_size, void *out)
 {
-    for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+    for (int attempt = 0; attempt < GAUDI_READ_ATTEMPTS; attempt++) {
         uint64_t before = gaudi_load_u64(sequence);
         gaudi_words_load(out, gaudi_section_slot(sequence, slot_size, before), slot_size);
         if (gaudi_load_u64(sequence) == before)

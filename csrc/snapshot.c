@@ -7,8 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { READ_ATTEMPTS = 10000 };
-
 /* The part of the core before the segments. */
 #define CORE_HEAD_SIZE offsetof(gaudi_core, segment)
 
@@ -31,7 +29,7 @@ uint64_t gaudi_card_moment(const gaudi_card *card)
 static int read_core(const gaudi_card *card, gaudi_core *core, gaudi_segment *segment, uint64_t *box_ns)
 {
     const gaudi_core_section *section = &card->file->core;
-    for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+    for (int attempt = 0; attempt < GAUDI_READ_ATTEMPTS; attempt++) {
         uint64_t sequence = gaudi_load_u64(&section->sequence);
         const gaudi_core *slot = &section->slot[sequence & 1];
         gaudi_words_load(core, slot, CORE_HEAD_SIZE);
@@ -51,18 +49,12 @@ static int read_core(const gaudi_card *card, gaudi_core *core, gaudi_segment *se
     return -EAGAIN;
 }
 
-/* False for NaN, infinities and everything that no quantity of a card can be, so that what follows stays finite. */
-static bool is_sane(double value)
-{
-    return fabs(value) < 1e9;
-}
-
 static bool is_plausible(const gaudi_segment *s)
 {
-    return is_sane(s->die_c) && is_sane(s->die_a) && is_sane(s->power_c) && is_sane(s->power_a) &&
-           is_sane(s->filtered_c) && is_sane(s->filtered_a) && is_sane(s->filtered_b) && is_sane(s->hbm_c) &&
-           is_sane(s->hbm_a) && is_sane(s->hbm_b) && is_sane(s->board_c) && is_sane(s->board_a) &&
-           is_sane(s->board_b) && is_sane(s->energy_j * 1e-6) && s->inv_tau_die > 0.0 && s->clock_ratio >= 0.0 &&
+    return gaudi_is_sane(s->die_c) && gaudi_is_sane(s->die_a) && gaudi_is_sane(s->power_c) && gaudi_is_sane(s->power_a) &&
+           gaudi_is_sane(s->filtered_c) && gaudi_is_sane(s->filtered_a) && gaudi_is_sane(s->filtered_b) && gaudi_is_sane(s->hbm_c) &&
+           gaudi_is_sane(s->hbm_a) && gaudi_is_sane(s->hbm_b) && gaudi_is_sane(s->board_c) && gaudi_is_sane(s->board_a) &&
+           gaudi_is_sane(s->board_b) && gaudi_is_sane(s->energy_j * 1e-6) && s->inv_tau_die > 0.0 && s->clock_ratio >= 0.0 &&
            s->clock_ratio <= 1.0;
 }
 

@@ -1,43 +1,12 @@
-/* Who writes a card: one process at a time by an OFD lock that the kernel frees at any death, one thread of it by a
- * mutex, with a deadline after which the error names the holder. */
+/* Who writes a card: one process at a time by its lock, one thread of it by a mutex, with a deadline after which the error
+ * names the holder. */
 #include "card_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <time.h>
 #include <unistd.h>
 
 /* How long a writer waits for another one. A publish takes microseconds; a second means that it hangs. */
 enum { WRITER_DEADLINE_MS = 1000 };
-
-static int try_lock(int fd, short range)
-{
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = range, .l_len = 1};
-    if (fd < 0)
-        return 0; /* a private box has no file and no rival */
-    return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : -errno;
-}
-
-int gaudi_lock(int fd, short range, unsigned int deadline_ms)
-{
-    uint64_t end = gaudi_monotonic_ns() + deadline_ms * UINT64_C(1000000);
-    struct timespec pause = {.tv_nsec = 20000};
-    int rc = try_lock(fd, range);
-    while ((rc == -EAGAIN || rc == -EACCES) && gaudi_monotonic_ns() < end) {
-        nanosleep(&pause, NULL);
-        if (pause.tv_nsec < 1000000)
-            pause.tv_nsec *= 2;
-        rc = try_lock(fd, range);
-    }
-    return rc == -EAGAIN || rc == -EACCES ? -ETIMEDOUT : rc;
-}
-
-void gaudi_unlock(int fd, short range)
-{
-    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = range, .l_len = 1};
-    if (fd >= 0)
-        (void)fcntl(fd, F_OFD_SETLK, &lock);
-}
 
 int gaudi_write_begin(gaudi_card *card, gaudi_error *error)
 {

@@ -33,7 +33,7 @@ _SPECS = Path(__file__).parent / "specs"
 _BUS_ID = re.compile(r"([0-9a-f]{4}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])")
 _TYPE = re.compile(r"[A-Za-z0-9._-]{1,31}")
 
-# What csrc/card_layout.h has room for: GAUDI_CARD_MAX, GAUDI_PORT_MAX and bits of cpu_mask.
+# What csrc/card_records.h has room for: GAUDI_CARD_MAX, GAUDI_PORT_MAX and bits of cpu_mask.
 _CARD_MAX = 64
 _PORT_MAX = 24
 _CPU_MAX = 1024

@@ -31,7 +31,7 @@ __all__ = [
 
 _SPECS = Path(__file__).parent / "specs"
 
-# In the order of enum gaudi_feature and enum gaudi_sensor_group of csrc/card_layout.h.
+# In the order of enum gaudi_feature and enum gaudi_sensor_group of csrc/card_records.h.
 FEATURES = ("persistence_mode", "performance_state", "pcie_link")
 SENSOR_GROUPS = ("on_chip", "hbm", "on_chip_td", "on_board", "cpld", "vrm")
 

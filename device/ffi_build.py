@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 HEADERS = (
-    "card_layout.h",
     "card.h",
     "trajectory.h",
     "kernels/mme.h",
@@ -21,11 +20,11 @@ HEADERS = (
 
 def main(out: Path, csrc: Path) -> None:
     sys.path.insert(0, str(csrc))
-    from cdef import declarations
+    from cdef import LAYOUT, declarations
     from cffi import FFI
 
     ffi = FFI()
-    ffi.cdef(declarations(csrc, HEADERS))
+    ffi.cdef(declarations(csrc, [*LAYOUT, *HEADERS]))
     ffi.set_source("device._device", "".join(f'#include "{header}"\n' for header in HEADERS))
     ffi.emit_c_code(str(out))
 

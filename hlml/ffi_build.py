@@ -12,11 +12,11 @@ from pathlib import Path
 
 def main(out: Path, root: Path, hlml_header: Path) -> None:
     sys.path.insert(0, str(root / "csrc"))
-    from cdef import declarations
+    from cdef import LAYOUT, declarations
     from cffi import FFI
 
     ffi = FFI()
-    ffi.cdef(declarations(root / "csrc", ["card_layout.h", "card.h", "events.h"]))
+    ffi.cdef(declarations(root / "csrc", [*LAYOUT, "card.h", "events.h"]))
     ffi.cdef(hlml_header.read_text(encoding="utf-8"))
     values = (root / "hlml" / "values.h").read_text(encoding="utf-8")
     ffi.cdef(

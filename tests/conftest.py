@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from c_programs import CPrograms
 from private_box import PrivateBox
 
 from device.box_control import create_box, retire_box
@@ -25,3 +26,9 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateBox]
     yield PrivateBox(path, env, logs)
     if path.exists():
         retire_box(path)
+
+
+@pytest.fixture(scope="session")
+def c_programs(tmp_path_factory: pytest.TempPathFactory) -> CPrograms:
+    """Programs of tests/c, built as they are asked for."""
+    return CPrograms(tmp_path_factory.mktemp("c_programs"))

@@ -1,4 +1,4 @@
-"""Attaching: where a box is looked for, what is refused, what long-lived readers see (place.c, segment.c)."""
+"""Attaching: where a box is looked for, what is refused, what long-lived readers see (place.c, attach.c)."""
 
 from __future__ import annotations
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import tempfile
 from pathlib import Path
 
 import pytest
+from damaged_text import damaged_toml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -133,39 +133,11 @@ def test_a_mistake_names_file_key_and_reason(tmp_path: Path, old: str, new: str,
         read_box_spec(path)
 
 
-def corrupted(text: str, seed: int, edits: int) -> str:
-    """Some bytes or lines deleted, doubled, swapped or replaced by what TOML likes."""
-    rng = random.Random(seed)
-    pieces = [
-        "[",
-        "]",
-        '"',
-        "=",
-        "\n",
-        "-1",
-        "1e999",
-        "nan",
-        "0x7fffffffffffffff",
-        "true",
-        "{",
-        "}",
-        ",",
-        "#",
-        "\0",
-        "é",
-    ]
-    for _ in range(edits):
-        start = rng.randrange(len(text) + 1)
-        end = min(len(text), start + rng.choice((0, 1, 2, 5, 40)))
-        text = text[:start] + rng.choice([*pieces, "", text[start:end] * 2]) + text[end:]
-    return text
-
-
 @given(st.sampled_from(box_types()), st.integers(0, 2**32), st.integers(1, 4))
 @settings(max_examples=400, deadline=None)
 def test_a_corrupted_file_never_gives_a_traceback(name: str, seed: int, edits: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = written(Path(folder), corrupted((BOXES / f"{name}.toml").read_text(), seed, edits))
+        path = written(Path(folder), damaged_toml((BOXES / f"{name}.toml").read_text(), seed, edits))
         try:
             build_image(ffi, read_box_spec(path))
         except SpecError as error:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import tempfile
 from pathlib import Path
 
 import pytest
+from damaged_text import damaged_toml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -115,21 +115,15 @@ def test_a_text_without_room_in_the_card_state_is_refused(tmp_path: Path, name: 
         build_image(ffi, read_box_spec(box))
 
 
-@given(st.integers(0, 2**32), st.sampled_from(card_names()))
+@given(st.sampled_from(card_names()), st.integers(0, 2**32), st.integers(1, 4))
 @settings(max_examples=300, deadline=None)
-def test_a_corrupted_file_never_gives_a_traceback(seed: int, name: str) -> None:
-    rng = random.Random(seed)
-    text = (SPECS / f"{name}.toml").read_text()
-    for _ in range(rng.randint(1, 4)):
-        start = rng.randrange(len(text))
-        end = start + rng.choice((0, 1, 2, 5, 40))
-        piece = rng.choice(["", "[", "]", '"', "=", "-", "9" * 30, "1e308", "inf", "{", "true", "\n", "é"])
-        text = text[:start] + piece + text[end:]
+def test_a_corrupted_file_never_gives_a_traceback(name: str, seed: int, edits: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        written(Path(folder), text)
+        written(Path(folder), damaged_toml((SPECS / f"{name}.toml").read_text(), seed, edits))
         box = Path(folder) / "box.toml"
         box.write_text(f'[box]\ntype = "mine"\ncard = "card.toml"\n{PLACE}')
         try:
             build_image(ffi, read_box_spec(box))
         except SpecError as error:
             assert str(error).startswith(f"{folder}/card.toml: ")
+            assert "\n" not in str(error)

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
+from c_programs import ADDRESS, CPrograms, run_checks
+
 import hlml
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-CSRC = ROOT / "csrc"
-FLAGS = [
-    "-std=gnu11",
-    "-D_GNU_SOURCE",
-    "-g",
-    "-O1",
-    "-fsanitize=address,undefined",
-    "-fno-sanitize-recover=all",
-    "-Wall",
-    "-Wextra",
-    "-Wshadow",
-    "-Wconversion",
-    "-Werror",
-    f"-I{CSRC}",
-    f"-I{CSRC / 'include'}",
-]
 PRIVATE = """
 import ctypes, sys
 library = ctypes.CDLL(sys.argv[1])
@@ -41,14 +25,8 @@ print(limit.value)
 """
 
 
-def test_nobody_loses_what_it_is_using(tmp_path: Path) -> None:
-    boxes, program = tmp_path / "embedded_boxes.c", tmp_path / "test_lifetime"
-    subprocess.run([sys.executable, "-P", CSRC / "embed_boxes.py", boxes, ROOT], check=True)
-    sources = [*CSRC.glob("*.c"), boxes, ROOT / "tests" / "c" / "test_lifetime.c"]
-    subprocess.run(["cc", *FLAGS, *sources, "-lm", "-lpthread", "-o", program], check=True)
-    done = subprocess.run([program, tmp_path], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
-    assert re.search(r"^[1-9]\d* passed, 0 failed$", done.stdout, re.MULTILINE), done.stdout[-3000:]
+def test_nobody_loses_what_it_is_using(c_programs: CPrograms, tmp_path: Path) -> None:
+    run_checks([c_programs.card_program("test_lifetime", ADDRESS), str(tmp_path)])
 
 
 def test_private_box_survives_shutdown_and_init() -> None:

@@ -98,7 +98,7 @@ def test_missing_file_is_a_spec_error(tmp_path: Path) -> None:
 
 
 def test_engine_classes_are_those_of_the_card_state() -> None:
-    header = (ROOT / "csrc" / "card_layout.h").read_text()
+    header = (ROOT / "csrc" / "card_records.h").read_text()
     found = {name: int(value) for name, value in re.findall(r"GAUDI_ENGINE_(\w+) = (\d+)", header)}
     assert found == {engine.name: engine.value for engine in EngineClass}
 

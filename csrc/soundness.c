@@ -1,0 +1,88 @@
+/* The layout as the compiler sees it, and what the immutable part of a file must be like before anything uses it: counts
+ * within their arrays, texts that end inside their fields, numbers that a card can have. */
+#include "attach.h"
+
+#include <errno.h>
+#include <string.h>
+
+_Static_assert(sizeof(void *) == 8, "64-bit hosts only");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "little-endian hosts only");
+_Static_assert(sizeof(gaudi_header) == 64, "layout");
+_Static_assert(sizeof(gaudi_identity) == 3192, "layout");
+_Static_assert(sizeof(gaudi_physics) == 312, "layout");
+_Static_assert(sizeof(gaudi_segment) == 184, "layout");
+_Static_assert(sizeof(gaudi_core) == 7608, "layout");
+_Static_assert(sizeof(gaudi_card_file) == 31472, "layout");
+_Static_assert(sizeof(gaudi_box_file) == 1104, "layout");
+_Static_assert(offsetof(gaudi_card_file, core) == 3568, "layout");
+_Static_assert(offsetof(gaudi_card_file, events) == 31472 - 4160, "layout");
+_Static_assert(offsetof(gaudi_core_section, slot) == 64, "slots follow at the ninth word");
+_Static_assert(offsetof(gaudi_box_file, doorbell) % 4 == 0, "futex word");
+
+static bool ends(const char *text, size_t size)
+{
+    return memchr(text, '\0', size) != NULL;
+}
+
+static bool sensors_are_sound(const gaudi_identity *i)
+{
+    for (uint32_t k = 0; k < i->sensor_count; k++) {
+        const gaudi_sensor *s = &i->sensor[k];
+        if (!ends(s->name, sizeof s->name) || s->group > GAUDI_SENSOR_VRM || !gaudi_is_sane(s->critical_c) ||
+            !gaudi_is_sane(s->offset_c) || !gaudi_is_sane(s->gain))
+            return false;
+    }
+    return true;
+}
+
+static bool ports_are_sound(const gaudi_identity *i)
+{
+    for (uint32_t k = 0; k < i->port_count; k++) {
+        if (i->port[k].peer_card < -2 || i->port[k].peer_card >= GAUDI_CARD_MAX)
+            return false;
+    }
+    return i->mac_count <= GAUDI_MAC_MAX && i->mac_base <= (UINT64_C(1) << 48) - GAUDI_MAC_MAX;
+}
+
+bool gaudi_identity_is_sound(const gaudi_identity *i)
+{
+    return i->sensor_count <= GAUDI_SENSOR_MAX && i->port_count <= GAUDI_PORT_MAX &&
+           i->memory_reserved_bytes <= i->memory_total_bytes && ends(i->family, sizeof i->family) &&
+           ends(i->name, sizeof i->name) && ends(i->serial, sizeof i->serial) && ends(i->uuid, sizeof i->uuid) &&
+           ends(i->model, sizeof i->model) && ends(i->pcb_version, sizeof i->pcb_version) &&
+           ends(i->pcb_assembly_version, sizeof i->pcb_assembly_version) && ends(i->bus_id, sizeof i->bus_id) &&
+           ends(i->cpld, sizeof i->cpld) && ends(i->fw_fit, sizeof i->fw_fit) && ends(i->fw_spi, sizeof i->fw_spi) &&
+           ends(i->fw_uboot, sizeof i->fw_uboot) && ends(i->fw_os, sizeof i->fw_os) && sensors_are_sound(i) &&
+           ports_are_sound(i);
+}
+
+bool gaudi_physics_is_sound(const gaudi_physics *p)
+{
+    return p->tau_power_s > 0.0 && p->tau_die_s > 0.0 && p->tau_hbm_s > 0.0 && p->tau_board_s > 0.0 &&
+           p->control_period_ns > 0 && p->lease_ns > 0 && p->clock_grain > 0.0 && p->clock_step > 0.0 &&
+           gaudi_is_sane(p->ambient_c) && p->airflow > 0.0 && gaudi_is_sane(p->idle_w) && gaudi_is_sane(p->rail12_idle_w) &&
+           gaudi_is_sane(p->rail12_share) && gaudi_is_sane(p->rail12_limit_w) && gaudi_is_sane(p->utilization_dc_w);
+}
+
+bool gaudi_box_identity_is_sound(const gaudi_box_identity *b)
+{
+    return b->card_count <= GAUDI_CARD_MAX && ends(b->name, sizeof b->name) && ends(b->box_type, sizeof b->box_type) &&
+           ends(b->release, sizeof b->release) && ends(b->hlml_version, sizeof b->hlml_version) &&
+           ends(b->driver_version, sizeof b->driver_version) &&
+           ends(b->nic_driver_version, sizeof b->nic_driver_version);
+}
+
+int gaudi_header_check(const gaudi_header *header, uint32_t kind, size_t size, const char *path, const char *name,
+                       gaudi_error *error)
+{
+    if (header->magic != GAUDI_MAGIC || header->kind != kind)
+        return gaudi_fail(error, -EBADMSG,
+                          "%s/%s is not a file of an emulated box; remove it or take the box up again with 'gaudi-box up'",
+                          path, name);
+    if (header->major != GAUDI_LAYOUT_MAJOR || header->size_bytes != size)
+        return gaudi_fail(error, -EPROTO,
+                          "%s/%s has layout version %u, this program reads version %d; take the box up again with the "
+                          "version that you use now",
+                          path, name, (unsigned int)header->major, GAUDI_LAYOUT_MAJOR);
+    return 0;
+}
