@@ -1,4 +1,4 @@
-"""Building the C programs of tests/c from the sources, with sanitizers or kill points; each source once for its flags."""
+"""Building the C programs of tests/c with sanitizers or kill points; each source is compiled once for its flags."""
 
 from __future__ import annotations
 
