@@ -7,7 +7,7 @@ DESTDIR ?=
 SOURCES := $(shell find hlml hl_smi hl_qual device csrc -type f ! -name '*.pyc' 2>/dev/null)
 
 .DEFAULT_GOAL := wheel
-.PHONY: help wheel dev run test lint bench docs install uninstall clean prerequisites
+.PHONY: help wheel dev run test clients lint bench docs install uninstall clean prerequisites
 
 help:
 	@echo 'make            build the wheel and install it into $(VENV)'
@@ -49,7 +49,11 @@ lint: wheel
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint
+# Programs of others that the tests run; without a registry those tests are skipped.
+clients: wheel
+	@PYTHON=$(BIN)/python sh scripts/fetch_clients.sh build/clients
+
+test: lint clients
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest tests
 
 bench: wheel

@@ -14,14 +14,16 @@ import time
 from collections.abc import Sequence
 
 from hl_smi import log_file
-from hl_smi.argv import Action, Options, parse
+from hl_smi.argv import parse
 from hl_smi.errors import HlSmiError, RunError
-from hl_smi.pages import Moment, check_supported, page
+from hl_smi.moment import Moment
+from hl_smi.options import Action, Options
+from hl_smi.pages import page
 
 TYPE_CHECKING = False  # the name that type checkers know; `typing` itself costs start-up time
 if TYPE_CHECKING:
     from hlml import Device
-    from hlml.types import BoxInfo
+    from hlml.types import BoxInfo, DeviceSnapshot
 
 __all__ = ["main"]
 
@@ -120,7 +122,6 @@ def _run(options: Options, output: _Output) -> int:
     if options.action in (Action.HELP, Action.HELP_FIELDS, Action.COMPLETION):
         output.write(_own_text(options))
         return 0
-    check_supported(options)
     import hlml
 
     try:
@@ -166,6 +167,8 @@ def _answer(options: Options, output: _Output) -> int:
         return _control(options, devices, output)
     if options.action is Action.EVENTS:
         return _follow(options, devices, output)
+    if options.action is Action.MONITOR:
+        return _serve_consoles(options, devices, output)
     if options.action is Action.TOP:
         return _top(options, box, devices, output)
     return _show(options, box, devices, output)
@@ -242,14 +245,27 @@ def _show(options: Options, box: BoxInfo, devices: Sequence[Device], output: _Ou
         time.sleep(max(start_s + next_s - time.monotonic(), 0.0))
 
 
-def _follow(options: Options, devices: Sequence[Device], output: _Output) -> int:
-    from hl_smi.follow import Follower, follow
+def _chosen(options: Options, devices: Sequence[Device]) -> tuple[tuple[Device, ...], tuple[DeviceSnapshot, ...]]:
+    """The devices of -i with a reading of each."""
     from hl_smi.query.select import matching
 
+    by_index = {device.index: device for device in devices}
     cards = matching(tuple(device.snapshot() for device in devices), options.selector)
-    chosen = {card.index for card in cards}
-    follower = Follower(output.write, output.complain, _date_and_clock)
-    follow(options, tuple(device for device in devices if device.index in chosen), cards, follower)
+    return tuple(by_index[card.index] for card in cards), cards
+
+
+def _follow(options: Options, devices: Sequence[Device], output: _Output) -> int:
+    from hl_smi.follow import Follower, follow
+
+    chosen, cards = _chosen(options, devices)
+    follow(options, chosen, cards, Follower(output.write, output.complain, _date_and_clock))
+    return 0
+
+
+def _serve_consoles(options: Options, devices: Sequence[Device], output: _Output) -> int:
+    from hl_smi.consoles import serve_consoles
+
+    serve_consoles(*_chosen(options, devices), output.write)
     return 0
 
 
@@ -260,12 +276,7 @@ def _top(options: Options, box: BoxInfo, devices: Sequence[Device], output: _Out
 
 
 def _control(options: Options, devices: Sequence[Device], output: _Output) -> int:
-    from hl_smi.query.select import matching
-
-    by_index = {device.index: device for device in devices}
-    chosen = matching(tuple(device.snapshot() for device in devices), options.selector)
-    for card in chosen:
-        device = by_index[card.index]
+    for device, card in zip(*_chosen(options, devices), strict=True):
         where = f"AIP {card.index} ({card.pci.bus_id})"
         if options.power_limit_w is None:
             device.reset()

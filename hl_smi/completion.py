@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from hl_smi.fields import FIELDS
 from hl_smi.switches import (
     COMMANDS,
+    DMON_SWITCHES,
     EVENTS_SWITCHES,
     NIC_VIEWS,
+    PROCESS_FIELDS,
     ROW_FIELDS,
     SECTIONS,
     SHELLS,
@@ -27,14 +29,16 @@ _VALUES: dict[str, Sequence[str]] = {
     "display": SECTIONS,
     "query-aip": tuple(FIELDS),
     "query-row-replacement": ROW_FIELDS,
+    "query-compute-apps": PROCESS_FIELDS,
     "format": ("csv", "csv,noheader", "csv,nounits", "csv,noheader,nounits"),
     "nic": NIC_VIEWS,
     "completion": SHELLS,
 }
-_LISTS = ("query-aip", "query-row-replacement")
+_LISTS = ("query-aip", "query-row-replacement", "query-compute-apps")
 _INDICES = "hl-smi -Q index -f csv,noheader 2>/dev/null"
 _SWITCHES_OF = {
     "topo": TOPO_SWITCHES,
+    "dmon": DMON_SWITCHES,
     "stream": STREAM_SWITCHES,
     "top": TOP_SWITCHES,
     "events": EVENTS_SWITCHES,

@@ -2,7 +2,6 @@
 
     HlSmiError                  1
       RunError                  1   the box, a card or the output failed
-      NotSupportedYetError      1   the option is known, its answer is not there yet
       UsageError                2   the command line
 
 `argv` and `pages` raise them, `cli` prints them. Errors of hlml become a RunError in `cli`.
@@ -10,7 +9,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HlSmiError", "NotSupportedYetError", "RunError", "UsageError"]
+__all__ = ["HlSmiError", "RunError", "UsageError"]
 
 
 class HlSmiError(Exception):
@@ -21,10 +20,6 @@ class HlSmiError(Exception):
 
 class RunError(HlSmiError):
     """The command line was right, and the answer could not be had."""
-
-
-class NotSupportedYetError(HlSmiError):
-    """A vendor option that this hl-smi knows and can not answer yet."""
 
 
 class UsageError(HlSmiError):

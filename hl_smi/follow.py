@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import hlml
-from hl_smi.argv import Options
+from hl_smi.options import Options
 from hl_smi.render.event import render_event
 
 TYPE_CHECKING = False  # the name that type checkers know; `typing` itself costs start-up time

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hl_smi.fields import FIELDS
-from hl_smi.switches import ROW_FIELDS
+from hl_smi.switches import PROCESS_FIELDS, ROW_FIELDS
 
 __all__ = ["MEANINGS", "help_fields_text"]
 
@@ -59,6 +59,18 @@ _ROW_MEANINGS = {
     "replaced_rows.pending": "Yes: replaced at the next reset",
 }
 
+_PROCESS_MEANINGS = {
+    "index": "N of accelN of the card that the process holds",
+    "bus_id": "PCI address of the card",
+    "module_id": "OAM slot of the card",
+    "uuid": "unique name of the card",
+    "name": "product name of the card",
+    "pid": "number of the process; N/A if another user's",
+    "process_name": "its name; N/A if another user's",
+    "type": "C: compute",
+    "used_memory": "memory of the card that it uses",
+}
+
 
 def help_fields_text() -> str:
     """One line a field, in the order of -h; then the types of --query-row-replacement."""
@@ -68,4 +80,6 @@ def help_fields_text() -> str:
         lines.append(f"  {title:<{_NAME_WIDTH}}{MEANINGS[field.name]}")
     lines += ["", "types of --query-row-replacement:"]
     lines += [f"  {name:<{_NAME_WIDTH}}{_ROW_MEANINGS[name]}" for name in ROW_FIELDS]
+    lines += ["", "fields of --query-compute-apps:"]
+    lines += [f"  {name:<{_NAME_WIDTH}}{_PROCESS_MEANINGS[name]}" for name in PROCESS_FIELDS]
     return "".join(f"{line}\n" for line in lines)

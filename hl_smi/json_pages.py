@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from hl_smi.argv import Action, Options
 from hl_smi.fields import FIELDS, Reading
-from hl_smi.pages import Moment
+from hl_smi.moment import Moment
+from hl_smi.options import Action, Options
 from hl_smi.query.csv import query_csv
 from hl_smi.query.document import Document, head, identity, report_document, table_document, topology_document
 from hl_smi.query.firmware import query_firmware
 from hl_smi.query.nic import query_ports
+from hl_smi.query.processes import UNITS, query_processes
 from hl_smi.query.rows import query_rows
 from hl_smi.query.stream import COLUMNS, query_stream
 
@@ -54,6 +55,14 @@ def _row_replacement(options: Options, moment: Moment) -> Document:
     found = query_rows(options.fields, moment.snapshots)
     return head("row_replacement", moment.box) | {
         "rows": [dict(zip(options.fields, row, strict=True)) for row in found]
+    }
+
+
+def _processes(options: Options, moment: Moment) -> Document:
+    found = query_processes(options.fields, moment.snapshots)
+    return head("processes", moment.box) | {
+        "units": {name: UNITS.get(name) for name in options.fields},
+        "processes": [dict(zip(options.fields, row, strict=True)) for row in found],
     }
 
 
@@ -117,6 +126,7 @@ _DOCUMENTS: dict[Action, Callable[[Options, Moment], Document]] = {
     Action.REPORT: _report,
     Action.CSV: _query,
     Action.ROW_REPLACEMENT: _row_replacement,
+    Action.PROCESSES: _processes,
     Action.FIRMWARE: _firmware,
     Action.NIC: _nic,
     Action.TOPOLOGY: _topology,

@@ -6,41 +6,14 @@ Called by `cli`, once an iteration of a loop.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from hl_smi.argv import Action, Options
-from hl_smi.errors import NotSupportedYetError
+from hl_smi.moment import Moment
+from hl_smi.options import Action, Options
 
-TYPE_CHECKING = False  # the name that type checkers know; `typing` itself costs start-up time
-if TYPE_CHECKING:
-    from hlml.types import BoxInfo, DeviceSnapshot
-
-__all__ = ["Moment", "check_supported", "page"]
+__all__ = ["page"]
 
 # The heading of `stream` comes again after so many moments, as a screenful goes by.
 _STREAM_HEADING_EVERY = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What there is to show: the box, the chosen cards, how many are visible.
-
-    `timestamp` and `clock` make text of box time: the vendor's date, and hours to milliseconds.
-    """
-
-    box: BoxInfo
-    snapshots: tuple[DeviceSnapshot, ...]
-    attached_count: int
-    timestamp: Callable[[int], str]
-    clock: Callable[[int], str]
-
-
-def check_supported(options: Options) -> None:
-    """Refuse what can not be answered yet, before anything is asked of the box."""
-    if options.action is Action.MONITOR:
-        raise NotSupportedYetError(
-            "dmon is not supported: the vendor does not document it; hl-smi stream shows columns"
-        )
 
 
 def page(options: Options, moment: Moment, iteration: int) -> str:
@@ -90,6 +63,15 @@ def _row_replacement(options: Options, moment: Moment, iteration: int) -> str:
     return render_csv(without_units, rows, options.has_header and iteration == 0, options.has_units)
 
 
+def _processes(options: Options, moment: Moment, iteration: int) -> str:
+    from hl_smi.query.processes import UNITS, query_processes
+    from hl_smi.render.csv import render_csv
+
+    columns = tuple((name, UNITS.get(name)) for name in options.fields)
+    rows = query_processes(options.fields, moment.snapshots)
+    return render_csv(columns, rows, options.has_header and iteration == 0, options.has_units)
+
+
 def _stream(options: Options, moment: Moment, iteration: int) -> str:
     from hl_smi.query.stream import COLUMNS, query_stream
     from hl_smi.render.stream import render_stream
@@ -136,5 +118,6 @@ _PAGES: dict[Action, Callable[[Options, Moment], str]] = {
 _HEADED_PAGES: dict[Action, Callable[[Options, Moment, int], str]] = {
     Action.CSV: _csv,
     Action.ROW_REPLACEMENT: _row_replacement,
+    Action.PROCESSES: _processes,
     Action.STREAM: _stream,
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from hl_smi.argv import Action, Given, Options, count_of, loop_ms_of, scan, selector_of
+from hl_smi.arguments import count_of, loop_ms_of, selector_of
 from hl_smi.errors import UsageError
+from hl_smi.options import Action, Options
+from hl_smi.scan import Given, scan
 from hl_smi.switches import (
     DMON_SWITCHES,
     EVENTS_SWITCHES,

@@ -15,6 +15,7 @@ __all__ = [
     "DMON_SWITCHES",
     "EVENTS_SWITCHES",
     "NIC_VIEWS",
+    "PROCESS_FIELDS",
     "ROW_FIELDS",
     "SECTIONS",
     "SHELLS",
@@ -30,6 +31,7 @@ SECTIONS = ("PRODUCT", "POWER", "CLOCK", "TEMPERATURE", "FAN", "BUS", "MEMORY", 
 NIC_VIEWS = ("ports", "link", "stats")
 CSV_MODIFIERS = ("noheader", "nounits")
 ROW_FIELDS = ("uuid", "replaced_rows.address", "replaced_rows.cause", "replaced_rows.pending")
+PROCESS_FIELDS = ("index", "bus_id", "module_id", "uuid", "name", "pid", "process_name", "type", "used_memory")
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -72,7 +74,7 @@ _DEBUG = Switch("debug", "D", (), Argument.NONE, "", "say on standard error whic
 _DEVICE = Switch("device", "i", ("device",), Argument.REQUIRED, "<aip>",
                  "one AIP: PCI address (0000:43:00.0 or 43:00.0), index, UUID, serial number, module:<n>")  # fmt: skip
 _LOOP = Switch("loop", "l", ("loop",), Argument.OPTIONAL, "[seconds]", "repeat; default 5")
-_LOOP_MS = _own("loop-ms", "", Argument.REQUIRED, "<ms>", "repeat every so many milliseconds, 10 or more")
+_LOOP_MS = _own("loop-ms", "", Argument.REQUIRED, "<ms>", "repeat every so many milliseconds, 1 or more")
 _COUNT = _own("count", "", Argument.REQUIRED, "<n>", "with -l or --loop-ms: end after n times")
 _JSON = _own("json", "", Argument.NONE, "", "print JSON; one line each time when it repeats")
 _OUTPUT = _own("output", "o", Argument.REQUIRED, "<file>", "append to the file instead of printing")
@@ -94,6 +96,8 @@ SWITCHES = (
            "set the power limit (54 V); owner of the box or root"),
     Switch("query-row-replacement", "", ("query-row-replacement",), Argument.REQUIRED, "<types>",
            "a CSV row for each replaced row of HBM; types: " + ", ".join(ROW_FIELDS)),
+    _own("query-compute-apps", "", Argument.REQUIRED, "<fields>",
+         "a CSV row for each process; fields: " + ", ".join(PROCESS_FIELDS)),
     Switch("version", "v", ("version",), Argument.NONE, "", "print the version"),
     _HELP,
     _DEBUG,
@@ -131,6 +135,7 @@ EVENTS_SWITCHES = (
 
 # What stands before the switches, and what it is for.
 COMMANDS = {
+    "dmon": "open the consoles of the firmware and name them: ARC1:<pts>",
     "topo": "CPU and NUMA affinity; the links between the modules",
     "stream": "a line an AIP every second: power, clock, temperature, memory, use of the engines",
     "top": "the whole screen, live, with history; keys: q quit, s sort, f filter, arrows and pages scroll",

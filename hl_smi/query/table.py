@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from hl_smi.query.processes import process_memory_mib, processes_of
 from hl_smi.query.units import memory_mib, memory_percent, watts
 
 TYPE_CHECKING = False  # the name that type checkers know; `typing` itself costs start-up time
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from hlml.types import BoxInfo, DeviceSnapshot
 
 __all__ = ["CardRow", "ProcessRow", "Table", "query_table"]
-
-_MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +88,9 @@ def _card_row(card: DeviceSnapshot) -> CardRow:
 
 
 def _process_rows(card: DeviceSnapshot) -> Iterable[ProcessRow]:
-    seen = sorted(
-        (process for process in card.processes if process.pid is not None), key=lambda process: process.pid or 0
-    )
+    seen = [process for process in processes_of(card) if process.pid is not None]
     if not seen:
         return (ProcessRow(card.index),)
-    if len(seen) == 1 and len(card.processes) == 1:
-        # What the real tool shows for the one process a card can have: all that is used above the idle level.
-        used_bytes = max(card.memory_used_bytes - card.memory_reserved_bytes, 0)
-        return (ProcessRow(card.index, seen[0].pid, seen[0].comm, used_bytes // _MIB),)
-    return tuple(ProcessRow(card.index, process.pid, process.comm, process.memory_bytes // _MIB) for process in seen)
+    return tuple(
+        ProcessRow(card.index, process.pid, process.comm, process_memory_mib(card, process)) for process in seen
+    )

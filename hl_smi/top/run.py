@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from hl_smi.argv import Options
-from hl_smi.pages import Moment
+from hl_smi.moment import Moment
+from hl_smi.options import Options
 from hl_smi.top.cards import chosen, query_cards
 from hl_smi.top.draw import Frame, cards_on_screen, draw
 from hl_smi.top.history import History

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hl_smi.argv import Action, Options, parse
+from hl_smi.argv import parse
 from hl_smi.errors import UsageError
 from hl_smi.fields import FIELDS
+from hl_smi.options import Action, Options
 from hl_smi.query.select import Selector, SelectorKind
 from hl_smi.switches import SWITCHES, Argument
 
@@ -37,6 +38,7 @@ ARGUMENT_OF = {
     "ports": "0",
     "power-max": "500",
     "query-row-replacement": "uuid",
+    "query-compute-apps": "pid",
     "loop-ms": "100",
     "count": "3",
     "output": "file",
@@ -123,6 +125,8 @@ def test_nothing_given_is_the_table() -> None:
         ),
         ("--json", Options(is_json=True)),
         ("-q --json -d POWER", Options(Action.REPORT, section="POWER", is_json=True)),
+        ("--query-compute-apps PID,used_memory", Options(Action.PROCESSES, fields=("pid", "used_memory"))),
+        ("--loop-ms 1", Options(loop_ms=1)),
         ("--loop-ms 100 --count 4", Options(loop_ms=100, count=4)),
         ("--loo 2", Options(loop_ms=2000)),
         ("-l --count 2", Options(loop_ms=5000, count=2)),
@@ -164,7 +168,8 @@ def test_command_line(line: str, expected: Options) -> None:
         ("-i module:x", "'module:x'"),
         ("-i \N{ARABIC-INDIC DIGIT ONE}", "index"),
         ("-i 0000:43:00.0,1", "module:3"),
-        ("--loop-ms 5", "'5'"),
+        ("--loop-ms 0", "'0'"),
+        ("--query-compute-apps rows", "used_memory"),
         ("--loop-ms", "--loop-ms needs an argument"),
         ("-l 1 --loop-ms 100", "can not be combined"),
         ("--count 3", "needs -l or --loop-ms"),

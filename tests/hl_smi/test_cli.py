@@ -102,6 +102,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         ("topo -N", "modID\tNUMA Affinity"),
         ("topo -c", "modID\tCPU Affinity"),
         ("topo -m", "module"),
+        ("--query-compute-apps index,pid,used_memory", "index, pid, used_memory [MiB]\n"),
         ("stream --count 1", "# time"),
         ("--help-query-aip", "temperature.aip [C]"),
         ("--completion bash", "complete -F _hl_smi hl-smi"),
@@ -120,7 +121,6 @@ def test_answer_goes_to_standard_output(server: Server, run: Run, line: str, exp
         ("-x", 2, "hl-smi: unknown option '-x'"),
         ("-i 99:00.0", 1, "hl-smi: no AIP at 0000:99:00.0; present: 0000:43:00.0"),
         ("-i 9", 1, "hl-smi: no AIP with index 9; present: 0, 1"),
-        ("dmon", 1, "hl-smi: dmon is not supported"),
         ("-q -o /nonexistent/x", 1, "hl-smi: can not write to '/nonexistent/x': No such file or directory"),
         ("-q -o /", 1, "hl-smi: can not write to '/': Is a directory"),
         ("-p 900 -i 0", 1, "hl-smi: power limit 900 W is above"),
@@ -134,7 +134,7 @@ def test_error_is_one_line_on_standard_error(server: Server, run: Run, line: str
 
 def test_no_cards(server: Server, run: Run) -> None:
     server.cards = []
-    for line in ("", "-L", "-Q index", "-n link", "topo -N", "stream", "top", "events", "--json"):
+    for line in ("", "-L", "-Q index", "-n link", "topo -N", "stream", "top", "events", "dmon", "--json"):
         assert run(line) == (1, "no AIPs available\n", "")
     assert run("-v")[0] == 0
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from hl_smi.argv import parse
-from hl_smi.pages import Moment, page
+from hl_smi.moment import Moment
+from hl_smi.pages import page
 from hl_smi.query.select import matching
 from hl_smi.render.version import render_version
 from hlml.types import ProcessInfo

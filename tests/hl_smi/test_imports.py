@@ -25,13 +25,17 @@ sys.stderr.write(" ".join(sorted(set(sys.modules) - before)))
 _HEAVY = {"argparse", "click", "csv", "json", "logging", "numpy", "pathlib", "rich", "subprocess", "typing"}
 _PLAIN = {
     "hl_smi",
+    "hl_smi.arguments",
     "hl_smi.argv",
     "hl_smi.cli",
     "hl_smi.errors",
     "hl_smi.log_file",
+    "hl_smi.moment",
+    "hl_smi.options",
     "hl_smi.pages",
     "hl_smi.query",
     "hl_smi.query.select",
+    "hl_smi.scan",
     "hl_smi.switches",
 }
 _CSV = {"hl_smi.fields", "hl_smi.query.units"}

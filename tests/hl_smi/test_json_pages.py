@@ -11,7 +11,8 @@ import pytest
 
 from hl_smi.argv import parse
 from hl_smi.fields import FIELDS
-from hl_smi.pages import Moment, page
+from hl_smi.moment import Moment
+from hl_smi.pages import page
 from hlml.types import ProcessInfo, ReplacedRow, RowReplacementCause, ThrottleReason
 
 GOLDEN = Path(__file__).parent / "golden" / "json_keys.txt"
@@ -23,6 +24,7 @@ LINES = {
     "topology": "topo -m --json",
     "firmware": "--fw-versions --json",
     "row_replacement": "--query-row-replacement uuid,replaced_rows.address --json",
+    "processes": "--query-compute-apps pid,process_name,used_memory --json",
     "stream": "stream --json",
 }
 

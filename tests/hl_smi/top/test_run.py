@@ -115,8 +115,8 @@ def test_new_size_is_drawn_anew(session: Session) -> None:
 def test_stopped_and_continued(session: Session) -> None:
     session.process.send_signal(signal.SIGTSTP)
     session.read_until(LEAVE)
-    assert termios.tcgetattr(session.slave) == session.before
     os.waitid(os.P_PID, session.process.pid, os.WSTOPPED)  # a SIGCONT before the stop would be lost
+    assert termios.tcgetattr(session.slave) == session.before
     session.process.send_signal(signal.SIGCONT)
     session.read_until(b"1-8 of 8")
     session.type(b"q")
