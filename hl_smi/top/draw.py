@@ -13,7 +13,7 @@ from rich.text import Text
 
 from hl_smi.top.bars import bar, sparkline
 from hl_smi.top.cards import CardRow
-from hl_smi.top.history import History
+from hl_smi.top.history import MEASURES, History
 from hl_smi.top.view import View
 
 __all__ = ["Frame", "cards_on_screen", "draw"]
@@ -148,12 +148,12 @@ def _with_state(text: Text, row: CardRow) -> Text:
 
 
 def _sparklines(row: CardRow, history: History, width: int, is_ascii: bool, details_width: int) -> Text:
-    names = ("util", "power", "temp")
+    names = tuple(MEASURES)[: 5 if width >= _WIDE else 3]
     room = width - _INDENT - details_width - 2 - sum(len(name) + 2 for name in names)
     each = max(room // len(names), 4)
     text = Text()
-    for name, shares in zip(names, history.of(row.index), strict=True):
-        text.append(f" {name} ", _DIM).append(sparkline(shares, each, is_ascii), _CALM)
+    for name in names:
+        text.append(f" {name} ", _DIM).append(sparkline(history.of(row.index, name), each, is_ascii), _CALM)
     return text
 
 
