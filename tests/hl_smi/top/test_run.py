@@ -30,7 +30,12 @@ class Session:
         self.resize(columns, lines)
         self.before = termios.tcgetattr(self.slave)
         self.process = subprocess.Popen(
-            COMMAND, env=env | {"TERM": "xterm-256color"}, stdin=self.slave, stdout=self.slave, stderr=self.slave
+            COMMAND,
+            env=env | {"TERM": "xterm-256color"},
+            stdin=self.slave,
+            stdout=self.slave,
+            stderr=self.slave,
+            process_group=0,  # in an orphaned group, as of tests in the background, nothing stops by SIGTSTP
         )
         self.seen = b""
 
