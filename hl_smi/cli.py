@@ -129,7 +129,8 @@ def _run(options: Options, output: _Output) -> int:
     except hlml.DriverNotLoadedError as error:
         if options.action is Action.VERSION and _show_installed_version(output):
             return 0
-        output.write(f"{_NO_CARDS}\n")
+        if not options.is_json:  # whoever reads JSON gets a document or nothing
+            output.write(f"{_NO_CARDS}\n")
         raise RunError(str(error)) from error
     except hlml.HlmlError as error:
         raise RunError(str(error)) from error
@@ -161,7 +162,7 @@ def _answer(options: Options, output: _Output) -> int:
         return _show_version(box, output)
     devices = _visible(hlml.devices())
     if not devices:
-        output.write(f"{_NO_CARDS}\n")
+        output.write(_without_cards(options, box))
         return 1
     if options.action in (Action.RESET, Action.POWER_LIMIT):
         return _control(options, devices, output)
@@ -172,6 +173,13 @@ def _answer(options: Options, output: _Output) -> int:
     if options.action is Action.TOP:
         return _top(options, box, devices, output)
     return _show(options, box, devices, output)
+
+
+def _without_cards(options: Options, box: BoxInfo) -> str:
+    """The vendor's line; in JSON the document that a server with cards would give, without any."""
+    if options.is_json and options.action is not Action.EVENTS:
+        return page(options, Moment(box, (), 0, _timestamp, _clock), 0)
+    return f"{_NO_CARDS}\n"
 
 
 def _show_version(box: BoxInfo, output: _Output) -> int:

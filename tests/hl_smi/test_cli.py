@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 import types
 from collections.abc import Callable
@@ -134,9 +135,21 @@ def test_error_is_one_line_on_standard_error(server: Server, run: Run, line: str
 
 def test_no_cards(server: Server, run: Run) -> None:
     server.cards = []
-    for line in ("", "-L", "-Q index", "-n link", "topo -N", "stream", "top", "events", "dmon", "--json"):
+    for line in ("", "-L", "-Q index", "-n link", "topo -N", "stream", "top", "events", "dmon"):
         assert run(line) == (1, "no AIPs available\n", "")
     assert run("-v")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [("--json", "devices"), ("-q --json", "devices"), ("-Q index --json", "devices"), ("topo -c --json", "modules"),
+     ("-n link --json", "devices"), ("stream --json", "devices"), ("--query-compute-apps pid --json", "processes")],
+)  # fmt: skip
+def test_no_cards_in_json_is_an_empty_document(server: Server, run: Run, line: str, key: str) -> None:
+    server.cards = []
+    status, out, err = run(line)
+    assert (status, err) == (1, "")
+    assert json.loads(out)[key] == []
 
 
 def test_driver_not_loaded(server: Server, run: Run) -> None:
