@@ -1,4 +1,4 @@
-"""From work to device time: the engine's cycles at its present clock against the HBM's bytes."""
+"""From work to device time: the engine's cycles at its present clock against the bytes of HBM and SRAM."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Bound(enum.StrEnum):
 
     ENGINE = "engine"
     HBM = "hbm"
+    SRAM = "sram"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class OperationCost:
     seconds: float
     engine_seconds: float
     hbm_seconds: float
+    sram_seconds: float
     bound: Bound
     busy: EngineShares
 
@@ -34,12 +36,12 @@ class OperationCost:
 def operation_cost(work: Work, spec: AsicSpec, clock_ratio: float = 1.0) -> OperationCost:
     """`clock_ratio` is the SoC clock over its maximum, above 0 and at most 1."""
     cycles_s = work.cycles / engine_clock_hz(work.engine, spec, clock_ratio)
-    return _against_hbm(work, work.fixed_ns * 1e-9 + cycles_s, spec)
+    return _against_memory(work, work.fixed_ns * 1e-9 + cycles_s, spec)
 
 
 def transfer_cost(work: Work, bytes_per_s: float, size_bytes: int, spec: AsicSpec) -> OperationCost:
     """A transfer over a link, which has a rate instead of cycles."""
-    return _against_hbm(work, work.fixed_ns * 1e-9 + size_bytes / bytes_per_s, spec)
+    return _against_memory(work, work.fixed_ns * 1e-9 + size_bytes / bytes_per_s, spec)
 
 
 def engine_clock_hz(engine: EngineClass, spec: AsicSpec, clock_ratio: float = 1.0) -> float:
@@ -59,9 +61,10 @@ def check_clock_ratio(clock_ratio: float) -> None:
         raise ValueError(f"clock ratio {clock_ratio}, expected above 0 and at most 1")
 
 
-def _against_hbm(work: Work, engine_s: float, spec: AsicSpec) -> OperationCost:
+def _against_memory(work: Work, engine_s: float, spec: AsicSpec) -> OperationCost:
     hbm_s = work.hbm_bytes / spec.hbm.bytes_per_s
-    seconds = max(engine_s, hbm_s)
-    bound = Bound.ENGINE if engine_s >= hbm_s else Bound.HBM
+    sram_s = work.sram_bytes / spec.sram.peak_bytes_per_s
+    seconds = max(engine_s, hbm_s, sram_s)
+    bound = Bound.ENGINE if engine_s >= max(hbm_s, sram_s) else Bound.HBM if hbm_s >= sram_s else Bound.SRAM
     busy = EngineShares.from_seconds({work.engine: engine_s, EngineClass.HBM: hbm_s}, seconds)
-    return OperationCost(work, seconds, engine_s, hbm_s, bound, busy)
+    return OperationCost(work, seconds, engine_s, hbm_s, sram_s, bound, busy)

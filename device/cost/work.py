@@ -15,7 +15,10 @@ __all__ = ["Work"]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`cycles` count the clock of the engine; `fixed_ns` pass at any clock; `flops` count a multiply-add as two."""
+    """`cycles` count the clock of the engine; `fixed_ns` pass at any clock; `flops` count a multiply-add as two.
+
+    `sram_bytes` are read from or written to the SRAM (Gaudi 2) or hit the cache (Gaudi 3), and do not cross the HBM.
+    """
 
     engine: EngineClass
     cycles: int
@@ -23,6 +26,7 @@ class Work:
     hbm_read_bytes: int
     hbm_write_bytes: int
     flops: int
+    sram_bytes: int = 0
 
     @property
     def hbm_bytes(self) -> int:

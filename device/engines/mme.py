@@ -92,6 +92,7 @@ class GemmStep:
 
     def _bound(self, step: MmeGemm, operands: Operands, bias: Bytes | None, index: int) -> Any:
         gemm = _new_gemm(step.m, step.n, step.k, step.transpose_a, step.transpose_b)
+        gemm.lda, gemm.ldb = step.a_pitch or gemm.lda, step.b_pitch or gemm.ldb
         epilogue = _new_epilogue(bias, step.relu, step.output)
         a = _part(operands(step.a), step.batch, index)
         b = operands(step.b) if step.is_b_shared else _part(operands(step.b), step.batch, index)

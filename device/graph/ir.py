@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from device.dtypes import DataType
 from device.errors import GraphError
 from device.graph.params import Params
+from device.recipe.descriptors import Place
 
 __all__ = ["Graph", "Node", "Tensor"]
 
@@ -23,7 +24,9 @@ __all__ = ["Graph", "Node", "Tensor"]
 class Tensor:
     """`dims` is None until inference; `workspace_offset` is None until the memory plan, and for persistent ones.
 
-    With `view_of` it lies within another tensor, `view_offset` bytes behind its start, and has no place of its own.
+    With `view_of` it lies within another tensor, `view_offset` bytes behind its start, and has no bytes of its own; with
+    `pitch` its rows begin so many elements apart, which only an MME can read. `place` is the memory that its accesses
+    go to; in the SRAM the offset counts from the start of the graph's part of it.
     """
 
     name: str
@@ -33,6 +36,8 @@ class Tensor:
     workspace_offset: int | None = None
     view_of: str | None = None
     view_offset: int = 0
+    pitch: int | None = None
+    place: Place = Place.HBM
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -63,6 +68,8 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     params: Params | None = None
+    bundle: str | None = None
+    """Of a slice: the node whose bundle it belongs to. Slices keep the order in which they were made."""
 
     def __str__(self) -> str:
         detail = "" if self.params is None else str(self.params)
@@ -125,6 +132,13 @@ class Graph:
             tensor = self.tensor(tensor.view_of)
         return tensor, offset
 
+    def place(self, name: str) -> Place:
+        """Which memory an access by this name goes to: its own place, or that of what it lies in."""
+        tensor = self.tensor(name)
+        while tensor.place is Place.HBM and tensor.view_of is not None:
+            tensor = self.tensor(tensor.view_of)
+        return tensor.place
+
     def with_nodes(self, nodes: Iterable[Node]) -> Graph:
         """The same graph with other nodes; workspace tensors that none of them touches are dropped."""
         kept = tuple(nodes)
@@ -168,9 +182,12 @@ class Graph:
         lines = [f"graph {self.name}"]
         for tensor in self.tensors:
             place = "persistent" if tensor.is_persistent else "workspace"
+            if tensor.place is not Place.HBM:
+                place = tensor.place.value
             offset = "" if tensor.workspace_offset is None else f" +{tensor.workspace_offset}"
             if tensor.view_of is not None:
-                offset = f" in {tensor.view_of} +{tensor.view_offset}"
+                pitch = "" if tensor.pitch is None else f" pitch {tensor.pitch}"
+                offset = f" in {tensor.view_of} +{tensor.view_offset}{pitch}"
             lines.append(f"  {place}{offset} {tensor}")
         lines.extend(f"  {node}" for node in self.nodes)
         return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -48,7 +49,16 @@ class _Context:
         """Some bytes of a tensor, wherever it lies."""
         root, offset = self.graph.root(name)
         start = offset + offset_bytes + (0 if root.is_persistent else _place(root))
-        return Operand(self.tensor_ids.get(root.name), start, size_bytes)
+        return Operand(self.tensor_ids.get(root.name), start, size_bytes, self.graph.place(name))
+
+    def matrix(self, name: str) -> tuple[Operand, int | None]:
+        """An operand of the MME, and its pitch if it is a window of a wider matrix."""
+        tensor = self.graph.tensor(name)
+        if tensor.pitch is None:
+            return self.operand(name), None
+        width, *rows = tensor.shape
+        elements = (math.prod(rows) - 1) * tensor.pitch + width
+        return self.part(name, 0, elements * tensor.dtype.size_bytes), tensor.pitch
 
 
 def recipe_tensors(graph: Graph) -> tuple[RecipeTensor, ...]:
@@ -117,14 +127,16 @@ def _lower_gemm(context: _Context, node: Node) -> MmeGemm:
     params, shape = gemm_params(node), gemm_shape(context.graph, node)
     if params.geometry is None:
         raise GraphError(f"node {node.name} ({node.guid}) has no geometry; select_mme_geometry gives it one")
+    a, a_pitch = context.matrix(node.inputs[0])
+    b, b_pitch = context.matrix(node.inputs[1])
     return MmeGemm(
         order=0,
         node=node.name,
         waits=(),
         signal=_NO_SIGNAL,
         work=node_work(context.graph, node, context.spec),
-        a=context.operand(node.inputs[0]),
-        b=context.operand(node.inputs[1]),
+        a=a,
+        b=b,
         bias=context.operand(node.inputs[2]) if len(node.inputs) == 3 else None,
         c=context.operand(node.outputs[0]),
         m=shape.m,
@@ -137,6 +149,8 @@ def _lower_gemm(context: _Context, node: Node) -> MmeGemm:
         geometry=params.geometry,
         batch=shape.batch,
         is_b_shared=shape.is_b_broadcast,
+        a_pitch=a_pitch,
+        b_pitch=b_pitch,
     )
 
 

@@ -39,20 +39,20 @@ class _Access:
 
 
 class _History:
-    """Accesses that a later descriptor could still collide with, per persistent tensor and for the workspace."""
+    """Accesses that a later descriptor could still collide with, per persistent tensor, for workspace and SRAM."""
 
     def __init__(self) -> None:
-        self._accesses: dict[int | None, list[_Access]] = {}
+        self._accesses: dict[object, list[_Access]] = {}
 
     def conflicts(self, descriptor: Descriptor) -> list[_Access]:
         found = [
             access
             for operand in descriptor.reads
-            for access in self._accesses.get(operand.tensor, [])
+            for access in self._accesses.get(operand.space, [])
             if access.is_write and access.operand.overlaps(operand)
         ]
         for operand in descriptor.writes:
-            found.extend(a for a in self._accesses.get(operand.tensor, []) if a.operand.overlaps(operand))
+            found.extend(a for a in self._accesses.get(operand.space, []) if a.operand.overlaps(operand))
         return found
 
     def add(self, descriptor: Descriptor, place: int, signal: SyncPoint) -> None:
@@ -63,12 +63,12 @@ class _History:
             self._append(_Access(operand, False, descriptor.engine, place, signal))
 
     def _append(self, access: _Access) -> None:
-        self._accesses.setdefault(access.operand.tensor, []).append(access)
+        self._accesses.setdefault(access.operand.space, []).append(access)
 
     def _forget_within(self, written: Operand) -> None:
         """Who collides with these bytes later collides with this write, which is ordered behind all of them."""
-        accesses = self._accesses.get(written.tensor, [])
-        self._accesses[written.tensor] = [access for access in accesses if not _covers(written, access.operand)]
+        accesses = self._accesses.get(written.space, [])
+        self._accesses[written.space] = [access for access in accesses if not _covers(written, access.operand)]
 
 
 def assign_sync(descriptors: Sequence[Descriptor], sync: SyncSpec) -> SyncedDescriptors:

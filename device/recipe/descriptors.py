@@ -6,7 +6,9 @@ defined by the kernels' headers; this module only carries the parameters.
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
+from typing import ClassVar
 
 from device.cost.work import Work
 from device.dtypes import DataType
@@ -22,27 +24,43 @@ __all__ = [
     "Instruction",
     "MmeGemm",
     "Operand",
+    "Place",
     "SyncPoint",
     "TpcElementwise",
     "TpcRows",
 ]
 
 
+class Place(enum.StrEnum):
+    """Which memory an access goes to. The bytes of CACHE lie in the HBM, but the access hits the cache before it."""
+
+    HBM = "hbm"
+    SRAM = "sram"
+    CACHE = "cache"
+
+
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A range of bytes: within persistent tensor number `tensor`, or within the workspace if that is None."""
+    """A range of bytes: within persistent tensor number `tensor`, or if that is None within the workspace, or within
+    the recipe's part of the SRAM if the place says so."""
 
     tensor: int | None
     offset_bytes: int
     size_bytes: int
+    place: Place = Place.HBM
 
     @property
-    def is_workspace(self) -> bool:
-        return self.tensor is None
+    def is_on_chip(self) -> bool:
+        return self.place is not Place.HBM
+
+    @property
+    def space(self) -> tuple[int | None, bool]:
+        """Offsets of two operands can be compared if this is the same: tensor or workspace, and whether in SRAM."""
+        return self.tensor, self.place is Place.SRAM
 
     def overlaps(self, other: Operand) -> bool:
         """Whether the two share a byte, if different persistent tensors do not."""
-        if self.tensor != other.tensor:
+        if self.space != other.space:
             return False
         end = self.offset_bytes + self.size_bytes
         other_end = other.offset_bytes + other.size_bytes
@@ -60,7 +78,14 @@ class SyncPoint:
 @dataclass(frozen=True, slots=True)
 class DescriptorFrame:
     """What every descriptor has. `order` is its place in the schedule of the whole recipe, `node` the graph's name for
-    it. It starts when all `waits` are reached and its queue has finished the one before; its end is `signal`."""
+    it. It starts when all `waits` are reached and its queue has finished the one before; its end is `signal`.
+
+    A class names its fields that are operands (an Operand, a tuple of them, or None), and the engines that it runs on.
+    """
+
+    READS: ClassVar[tuple[str, ...]] = ()
+    WRITES: ClassVar[tuple[str, ...]] = ()
+    ENGINES: ClassVar[frozenset[EngineClass]] = frozenset()
 
     order: int
     node: str
@@ -68,14 +93,42 @@ class DescriptorFrame:
     signal: SyncPoint
     work: Work
 
+    @property
+    def engine(self) -> EngineClass:
+        return self.work.engine
+
+    @property
+    def reads(self) -> tuple[Operand, ...]:
+        return tuple(operand for _, operand in self.named_operands(self.READS))
+
+    @property
+    def writes(self) -> tuple[Operand, ...]:
+        return tuple(operand for _, operand in self.named_operands(self.WRITES))
+
+    def named_operands(self, names: tuple[str, ...]) -> list[tuple[str, Operand]]:
+        """The operands of these fields, as "c" or "inputs[1]"."""
+        found: list[tuple[str, Operand]] = []
+        for name in names:
+            value: Operand | tuple[Operand, ...] | None = getattr(self, name)
+            if isinstance(value, Operand):
+                found.append((name, value))
+            elif value is not None:
+                found.extend((f"{name}[{index}]", operand) for index, operand in enumerate(value))
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class MmeGemm(DescriptorFrame):
     """C[m, n] = A[m, k] x B[k, n], then bias[n] in fp32, then relu, then the cast to `output`; all that `batch` times.
 
     A and B are bf16; with a transpose the matrix lies as [k, m] or [n, k]. The matrices of a batch follow each other;
-    with `is_b_shared` there is one B for all. `geometry` is for display.
+    with `is_b_shared` there is one B for all. An operand with a pitch is a window of a wider matrix, whose rows begin so
+    many elements apart (only without a batch); None: dense. `geometry` is for display.
     """
+
+    READS = ("a", "b", "bias")
+    WRITES = ("c",)
+    ENGINES = frozenset({EngineClass.MME})
 
     a: Operand
     b: Operand
@@ -91,18 +144,8 @@ class MmeGemm(DescriptorFrame):
     geometry: str
     batch: int = 1
     is_b_shared: bool = False
-
-    @property
-    def engine(self) -> EngineClass:
-        return EngineClass.MME
-
-    @property
-    def reads(self) -> tuple[Operand, ...]:
-        return (self.a, self.b) if self.bias is None else (self.a, self.b, self.bias)
-
-    @property
-    def writes(self) -> tuple[Operand, ...]:
-        return (self.c,)
+    a_pitch: int | None = None
+    b_pitch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +181,10 @@ class TpcElementwise(DescriptorFrame):
     Each result is rounded to its type, so a program gives the same bits as its instructions one by one.
     """
 
+    READS = ("inputs",)
+    WRITES = ("output",)
+    ENGINES = frozenset({EngineClass.TPC})
+
     inputs: tuple[Operand, ...]
     input_types: tuple[DataType, ...]
     accesses: tuple[Access, ...]
@@ -147,26 +194,18 @@ class TpcElementwise(DescriptorFrame):
     count: int
 
     @property
-    def engine(self) -> EngineClass:
-        return EngineClass.TPC
-
-    @property
     def output_type(self) -> DataType:
         last = self.program[-1]
         return last.op.output_type(last.dtype)
-
-    @property
-    def reads(self) -> tuple[Operand, ...]:
-        return self.inputs
-
-    @property
-    def writes(self) -> tuple[Operand, ...]:
-        return (self.output,)
 
 
 @dataclass(frozen=True, slots=True)
 class TpcRows(DescriptorFrame):
     """An operation along each of `rows` rows. `inputs` are x, then gamma and beta in fp32; epsilon is fp32 bits."""
+
+    READS = ("inputs",)
+    WRITES = ("output",)
+    ENGINES = frozenset({EngineClass.TPC})
 
     op: RowOp
     dtype: DataType
@@ -175,18 +214,6 @@ class TpcRows(DescriptorFrame):
     rows: int
     columns: int
     epsilon_bits: int
-
-    @property
-    def engine(self) -> EngineClass:
-        return EngineClass.TPC
-
-    @property
-    def reads(self) -> tuple[Operand, ...]:
-        return self.inputs
-
-    @property
-    def writes(self) -> tuple[Operand, ...]:
-        return (self.output,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +224,10 @@ class Copy(DescriptorFrame):
     of 0 repeats. Copies, transposes, slices, concatenations and broadcasts are all of this kind.
     """
 
+    READS = ("source",)
+    WRITES = ("destination",)
+    ENGINES = frozenset({EngineClass.DMA, EngineClass.TPC})
+
     source: Operand
     destination: Operand
     element_bytes: int
@@ -204,38 +235,18 @@ class Copy(DescriptorFrame):
     source_steps: tuple[int, ...]
     destination_steps: tuple[int, ...]
 
-    @property
-    def engine(self) -> EngineClass:
-        return self.work.engine
-
-    @property
-    def reads(self) -> tuple[Operand, ...]:
-        return (self.source,)
-
-    @property
-    def writes(self) -> tuple[Operand, ...]:
-        return (self.destination,)
-
 
 @dataclass(frozen=True, slots=True)
 class Fill(DescriptorFrame):
     """`count` times the same element, on the engine that its work names (DMA or TPC)."""
 
+    READS = ()
+    WRITES = ("output",)
+    ENGINES = frozenset({EngineClass.DMA, EngineClass.TPC})
+
     value: Constant
     output: Operand
     count: int
-
-    @property
-    def engine(self) -> EngineClass:
-        return self.work.engine
-
-    @property
-    def reads(self) -> tuple[Operand, ...]:
-        return ()
-
-    @property
-    def writes(self) -> tuple[Operand, ...]:
-        return (self.output,)
 
 
 Descriptor = MmeGemm | TpcElementwise | TpcRows | Copy | Fill

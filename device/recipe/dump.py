@@ -1,15 +1,19 @@
-"""A recipe as text for people: one line a descriptor, in the order of the schedule."""
+"""A recipe as text for people: one line a descriptor, in the order of the schedule.
+
+An operand is a persistent tensor by name, `ws` the workspace, `sram` the SRAM; `~` before it: a hit in the cache.
+"""
 
 from __future__ import annotations
 
-from device.recipe.descriptors import Copy, Descriptor, MmeGemm, Operand, SyncPoint, TpcElementwise, TpcRows
+from device.recipe.descriptors import Copy, Descriptor, MmeGemm, Operand, Place, SyncPoint, TpcElementwise, TpcRows
 from device.recipe.recipe import Recipe
 
 __all__ = ["dump", "operation_text"]
 
 
 def dump(recipe: Recipe) -> str:
-    lines = [f"recipe {recipe.name} for {recipe.asic}: workspace {recipe.workspace_bytes} B"]
+    sram = f", SRAM {recipe.sram_bytes} B" if recipe.sram_bytes else ""
+    lines = [f"recipe {recipe.name} for {recipe.asic}: workspace {recipe.workspace_bytes} B{sram}"]
     for index, tensor in enumerate(recipe.tensors):
         dims = "x".join(str(dim) for dim in tensor.dims)
         lines.append(f"  tensor {index}: {tensor.role} {tensor.name} {tensor.dtype}[{dims}] {tensor.size_bytes} B")
@@ -22,7 +26,8 @@ def _line(recipe: Recipe, descriptor: Descriptor) -> str:
     writes = " ".join(_operand(recipe, operand) for operand in descriptor.writes)
     waits = " ".join(_point(wait) for wait in descriptor.waits) or "-"
     work = descriptor.work
-    cost = f"{work.cycles} cycles, {work.hbm_bytes} B"
+    on_chip = f", {work.sram_bytes} B on chip" if work.sram_bytes else ""
+    cost = f"{work.cycles} cycles, {work.hbm_bytes} B{on_chip}"
     head = f"  {descriptor.order:>3} {descriptor.engine.name:<3} {descriptor.node}: {operation_text(descriptor)}"
     return f"{head} {reads} -> {writes}; wait {waits}; signal {_point(descriptor.signal)}; {cost}"
 
@@ -56,9 +61,12 @@ def _program(step: TpcElementwise) -> str:
 
 
 def _operand(recipe: Recipe, operand: Operand) -> str:
+    if operand.place is Place.SRAM:
+        return f"sram+{operand.offset_bytes}:{operand.size_bytes}"
+    mark = "~" if operand.place is Place.CACHE else ""
     if operand.tensor is None:
-        return f"ws+{operand.offset_bytes}:{operand.size_bytes}"
-    name = recipe.tensors[operand.tensor].name
+        return f"{mark}ws+{operand.offset_bytes}:{operand.size_bytes}"
+    name = mark + recipe.tensors[operand.tensor].name
     return name if operand.offset_bytes == 0 else f"{name}+{operand.offset_bytes}:{operand.size_bytes}"
 
 

@@ -1,4 +1,4 @@
-"""The device time of a whole launch: queues side by side, held together by sync values, sharing one HBM."""
+"""The device time of a whole launch: queues side by side, held together by sync values, sharing HBM and SRAM."""
 
 from __future__ import annotations
 
@@ -36,13 +36,14 @@ class LaunchCost:
     hbm_read_bytes: int
     hbm_write_bytes: int
     spans: tuple[Span, ...]
+    sram_bytes: int = 0
 
 
 def launch_cost(recipe: Recipe, spec: AsicSpec, clock_ratio: float = 1.0) -> LaunchCost:
     """Pure, and a few microseconds a descriptor: keep the result per recipe and clock step.
 
-    RecipeError if the recipe is for another ASIC. If the engines together ask for more than the HBM gives, the whole
-    time line is stretched by the excess.
+    RecipeError if the recipe is for another ASIC. If the engines together ask for more than the HBM or the SRAM gives,
+    the whole time line is stretched by the excess.
     """
     check_clock_ratio(clock_ratio)
     if recipe.asic != spec.name:
@@ -50,9 +51,10 @@ def launch_cost(recipe: Recipe, spec: AsicSpec, clock_ratio: float = 1.0) -> Lau
     spans, busy_s = _time_line(recipe, spec, clock_ratio)
     read_bytes = sum(descriptor.work.hbm_read_bytes for descriptor in recipe.in_order)
     write_bytes = sum(descriptor.work.hbm_write_bytes for descriptor in recipe.in_order)
+    sram_bytes = sum(descriptor.work.sram_bytes for descriptor in recipe.in_order)
     hbm_s = (read_bytes + write_bytes) / spec.hbm.bytes_per_s
     makespan_s = max((span.end_s for span in spans), default=0.0)
-    seconds = max(makespan_s, hbm_s)
+    seconds = max(makespan_s, hbm_s, sram_bytes / spec.sram.peak_bytes_per_s)
     stretch = seconds / makespan_s if makespan_s > 0.0 else 1.0
     return LaunchCost(
         seconds=seconds,
@@ -61,6 +63,7 @@ def launch_cost(recipe: Recipe, spec: AsicSpec, clock_ratio: float = 1.0) -> Lau
         flops=sum(descriptor.work.flops for descriptor in recipe.in_order),
         hbm_read_bytes=read_bytes,
         hbm_write_bytes=write_bytes,
+        sram_bytes=sram_bytes,
         spans=spans if stretch == 1.0 else tuple(_stretched(span, stretch) for span in spans),
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import functools
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from device.dtypes import DataType
 from device.engine_class import EngineClass
@@ -55,7 +55,8 @@ class PatchPoint:
 
 @dataclass(frozen=True)
 class Recipe:
-    """`sync_objects` are numbered from 0 and all start at value 0 in every launch."""
+    """`sync_objects` are numbered from 0 and all start at value 0 in every launch; `sram_bytes` is what it
+    uses of the SRAM, from the first free byte on, alone while it runs."""
 
     name: str
     asic: str
@@ -63,6 +64,7 @@ class Recipe:
     workspace_bytes: int
     sync_objects: int
     queues: tuple[Queue, ...]
+    sram_bytes: int = 0
 
     @functools.cached_property
     def in_order(self) -> tuple[Descriptor, ...]:
@@ -87,11 +89,5 @@ class Recipe:
 
 
 def _patch_points(descriptor: Descriptor) -> list[PatchPoint]:
-    points: list[PatchPoint] = []
-    for field in fields(descriptor):
-        value = getattr(descriptor, field.name)
-        if isinstance(value, Operand):
-            points.append(PatchPoint(descriptor.order, field.name, value))
-        elif field.name == "inputs":
-            points.extend(PatchPoint(descriptor.order, f"inputs[{i}]", part) for i, part in enumerate(value))
-    return points
+    named = descriptor.named_operands(descriptor.READS + descriptor.WRITES)
+    return [PatchPoint(descriptor.order, name, operand) for name, operand in named]

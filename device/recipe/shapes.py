@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from device.dtypes import DataType
-from device.engine_class import EngineClass
 from device.errors import RecipeError
 from device.recipe.descriptors import Constant, Copy, Descriptor, Fill, MmeGemm, Operand, TpcElementwise, TpcRows
 
@@ -25,8 +24,6 @@ def wanted_sizes(descriptor: Descriptor, where: str) -> Wanted:
         return _elementwise_sizes(descriptor, where)
     if isinstance(descriptor, TpcRows):
         return _row_sizes(descriptor, where)
-    if descriptor.engine not in (EngineClass.DMA, EngineClass.TPC):
-        raise RecipeError(f"{where}: the {descriptor.engine.name} does not move data")
     if isinstance(descriptor, Copy):
         return _copy_sizes(descriptor, where)
     return _fill_sizes(descriptor, where)
@@ -37,11 +34,23 @@ def _gemm_sizes(gemm: MmeGemm, where: str) -> Wanted:
         raise RecipeError(f"{where}: {gemm.batch} x {gemm.m} x {gemm.n} x {gemm.k} is no gemm")
     if gemm.c.overlaps(gemm.a) or gemm.c.overlaps(gemm.b):
         raise RecipeError(f"{where}: a gemm cannot write over its operands")
-    yield "a", gemm.a, gemm.batch * gemm.m * gemm.k * DataType.BF16.size_bytes
-    yield "b", gemm.b, (1 if gemm.is_b_shared else gemm.batch) * gemm.k * gemm.n * DataType.BF16.size_bytes
+    a_rows, a_width = (gemm.k, gemm.m) if gemm.transpose_a else (gemm.m, gemm.k)
+    b_rows, b_width = (gemm.n, gemm.k) if gemm.transpose_b else (gemm.k, gemm.n)
+    b_batch = 1 if gemm.is_b_shared else gemm.batch
+    yield "a", gemm.a, _matrix_elements(gemm.batch, a_rows, a_width, gemm.a_pitch, where) * DataType.BF16.size_bytes
+    yield "b", gemm.b, _matrix_elements(b_batch, b_rows, b_width, gemm.b_pitch, where) * DataType.BF16.size_bytes
     yield "c", gemm.c, gemm.batch * gemm.m * gemm.n * gemm.output.size_bytes
     if gemm.bias is not None:
         yield "bias", gemm.bias, gemm.n * DataType.F32.size_bytes
+
+
+def _matrix_elements(batch: int, rows: int, width: int, pitch: int | None, where: str) -> int:
+    """From the first element that is read to the last one."""
+    if pitch is None:
+        return batch * rows * width
+    if pitch < width or batch > 1:
+        raise RecipeError(f"{where}: {batch} matrices with rows of {width} elements every {pitch}")
+    return (rows - 1) * pitch + width
 
 
 def _elementwise_sizes(step: TpcElementwise, where: str) -> Wanted:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from device.engine_class import EngineClass
 from device.errors import RecipeError
-from device.recipe.descriptors import Descriptor, Operand
+from device.recipe.descriptors import Descriptor, Operand, Place
 from device.recipe.recipe import Recipe, TensorRole
 from device.recipe.shapes import wanted_sizes
 
@@ -24,10 +24,10 @@ def validate(recipe: Recipe) -> None:
     _check_signals(recipe)
     for descriptor in recipe.in_order:
         where = f"descriptor {descriptor.order} ({descriptor.node})"
+        if descriptor.engine not in descriptor.ENGINES:
+            raise RecipeError(f"{where}: the {descriptor.engine.name} does not carry out {type(descriptor).__name__}")
         _check_operands(recipe, descriptor, where)
         _check_sizes(descriptor, where)
-        if descriptor.work.engine is not descriptor.engine:
-            raise RecipeError(f"{where}: its work is for the {descriptor.work.engine.name}")
 
 
 def _check_tensors(recipe: Recipe) -> None:
@@ -86,7 +86,11 @@ def _check_operands(recipe: Recipe, descriptor: Descriptor, where: str) -> None:
 
 
 def _check_range(recipe: Recipe, operand: Operand, where: str) -> None:
-    if operand.tensor is None:
+    if operand.place is Place.SRAM:
+        if operand.tensor is not None:
+            raise RecipeError(f"{where} uses a persistent tensor in the SRAM")
+        limit, name = recipe.sram_bytes, "the SRAM"
+    elif operand.tensor is None:
         limit = recipe.workspace_bytes
         name = "the workspace"
     elif operand.tensor < len(recipe.tensors):

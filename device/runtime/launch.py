@@ -73,11 +73,12 @@ class Launch(Pending):
             session.wait_until(round(self.ticket.end_s * 1e9))
             return
         session.faults.refresh()
-        for step in self._steps:
-            try:
-                step.run(session.faults)
-            except DeviceError as error:
-                raise LaunchError(f"launch of recipe {self._recipe.recipe.name}: {error}") from error
+        with session.sram.exclusive(self._recipe.recipe.sram_bytes):
+            for step in self._steps:
+                try:
+                    step.run(session.faults)
+                except DeviceError as error:
+                    raise LaunchError(f"launch of recipe {self._recipe.recipe.name}: {error}") from error
 
     def _measured(self, before: Pulse, after: Pulse, cost: LaunchCost) -> LaunchResult:
         device_s = self.ticket.device_s

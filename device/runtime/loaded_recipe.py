@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from device.engines import Step, bind
 from device.errors import DeviceError, LaunchError, RecipeError
 from device.memory import Bytes
-from device.recipe import LaunchCost, Operand, Recipe, launch_cost
+from device.recipe import LaunchCost, Operand, Place, Recipe, launch_cost
 from device.runtime.buffer import DeviceBuffer
 from device.runtime.session import Session
 
@@ -28,6 +28,7 @@ class LoadedRecipe:
                 f"recipe {recipe.name} is for {recipe.asic}, card {session.card.index} is a {session.spec.name}; "
                 "compile the graph for it"
             )
+        session.sram.check(recipe.name, recipe.sram_bytes)
         self.recipe = recipe
         self._session = session
         self._workspace = session.memory.allocate(recipe.workspace_bytes) if recipe.workspace_bytes else None
@@ -87,9 +88,11 @@ class LoadedRecipe:
         views = [self._view(index, address) for index, address in enumerate(addresses)]
         space = self._workspace
         workspace = None if space is None else self._session.memory.resolve(space, self.recipe.workspace_bytes)
+        sram = self._session.sram.view(self.recipe.sram_bytes)
 
         def operands(operand: Operand) -> Bytes:
             whole = workspace if operand.tensor is None else views[operand.tensor]
+            whole = sram if operand.place is Place.SRAM else whole
             assert whole is not None, "a recipe without a workspace uses none; validate() has checked it"
             return whole[operand.offset_bytes : operand.offset_bytes + operand.size_bytes]
 

@@ -19,6 +19,7 @@ from device.faults import FaultGate
 from device.memory import Bytes, DeviceMemory, read_host_limits
 from device.runtime.activity import Activity
 from device.runtime.pending import Pending
+from device.runtime.sram import Sram
 from device.runtime.time_lines import TimeLines
 from device.spec import AsicSpec, load_spec
 
@@ -67,6 +68,7 @@ class Session:
             limits=lambda: read_host_limits(options.memory_budget_bytes),
             publish=self._publish_memory,
         )
+        self.sram = Sram(self.spec.sram)
         self.activity = Activity(card)
 
     @property

@@ -79,6 +79,19 @@ def test_a_bound_descriptor_computes_into_its_memory(step: Any, quiet: Any) -> N
     assert result.tobytes() == expected.tobytes()
 
 
+def test_operands_may_be_windows_of_wider_matrices(
+    place: Callable[..., Any], memory: Any, views: Any, quiet: Any
+) -> None:
+    wide_a, wide_b, result = _bits(5, (M, K + 9)), _bits(6, (K, N + 5)), np.zeros((M, N), np.float32)
+    a, b, c = place(memory, wide_a.reshape(-1)[4 : 4 - 9], wide_b.reshape(-1)[2:-3], result)
+    work = (0, "dense", (), SyncPoint(0, 1), WORK)
+    shape = (M, N, K, False, False, False, DataType.F32, "2xh")
+    gemm = MmeGemm(*work, a, b, None, c, *shape, a_pitch=K + 9, b_pitch=N + 5)
+    bind(gemm, views, ExecutionOptions()).run(quiet)
+    expected = gemm_reference(wide_a[:, 4 : 4 + K], wide_b[:, 2 : 2 + N], variant="plain")
+    assert views(c).tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize("seed", [0, 1, 12345, 2**64 - 1])
 def test_a_bit_flip_changes_one_bit_of_one_element_always_the_same(step: Any, quiet: Any, gate: Any, seed: int) -> None:
     bound, result = step

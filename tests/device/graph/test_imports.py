@@ -13,8 +13,8 @@ COST = """Bound CopyShape ElementwiseShape GemmShape MmePlan OperationCost RowSh
 elementwise_work engine_clock_hz fill_work gemm_work macs_per_second nic_cost operation_cost pcie_bytes_per_s pcie_cost
 plan_gemm plan_geometry row_work"""
 RECIPE = """Access Constant Copy Descriptor ElementwiseOp FORMAT_VERSION Fill Hazard Instruction LaunchCost MmeGemm
-Operand PatchPoint Queue Recipe RecipeTensor RowOp Span SyncPoint TensorRole TpcElementwise TpcRows check_sync dump
-from_bytes launch_cost to_bytes uncovered_hazards validate"""
+Operand PatchPoint Place Queue Recipe RecipeTensor RowOp Span SyncPoint TensorRole TpcElementwise TpcRows check_sync
+dump from_bytes launch_cost to_bytes uncovered_hazards validate"""
 GRAPH = """DataType GemmParams Graph GraphBuilder Node OPTIONAL_PASSES PIPELINE Tensor compile_graph known_guids
 run_pipeline"""
 

@@ -18,7 +18,9 @@ from device.recipe import (
     ElementwiseOp,
     Fill,
     Instruction,
+    MmeGemm,
     Operand,
+    Place,
     Queue,
     Recipe,
     RowOp,
@@ -41,6 +43,12 @@ ELEMENTWISE = TpcElementwise(
 )
 ROWS = TpcRows(0, "n", (), SIGNAL, TPC, RowOp.SOFTMAX, F32, (LOW,), HIGH, 2, 8, 0)
 COPY = Copy(0, "n", (), SIGNAL, DMA, LOW, HIGH, 4, (4, 4), (4, 1), (1, 4))
+GEMM = MmeGemm(
+    *(0, "n", (), SIGNAL, Work(EngineClass.MME, 1, 0, 0, 0, 0)),
+    *(Operand(None, 0, 2 * (3 * 9 + 4)), Operand(None, 64, 32), None, Operand(None, 96, 32)),
+    *(4, 4, 4, False, False, False, BF16, "2xh"),
+    a_pitch=9,
+)
 FILL = Fill(0, "n", (), SIGNAL, DMA, Constant(0x3F80, BF16), LOW, 32)
 
 
@@ -48,7 +56,7 @@ def recipe_of(step: Descriptor) -> Recipe:
     return Recipe("r", "gaudi2", (), 128, 1, (Queue(step.engine, (step,)),))
 
 
-@pytest.mark.parametrize("step", [ELEMENTWISE, ROWS, COPY, FILL])
+@pytest.mark.parametrize("step", [ELEMENTWISE, ROWS, COPY, FILL, GEMM])
 def test_right_shapes_pass_and_survive_serialisation(step: Descriptor) -> None:
     recipe = recipe_of(step)
     validate(recipe)
@@ -76,6 +84,13 @@ WRONG: list[tuple[Descriptor, str]] = [
     (replace(COPY, source_steps=(4,)), r"steps \(4,\)"),
     (replace(COPY, destination=Operand(None, 32, 64)), "must not overlap"),
     (replace(COPY, source_steps=(4, 2)), "source has 64 bytes, its shape needs 76"),
+    (replace(GEMM, a_pitch=3), "1 matrices with rows of 4 elements every 3"),
+    (replace(GEMM, a_pitch=9, batch=2), "2 matrices with rows of 4 elements every 9"),
+    (replace(GEMM, a_pitch=8), "a has 62 bytes, its shape needs 56"),
+    (replace(GEMM, work=TPC), "the TPC does not carry out MmeGemm"),
+    (replace(FILL, work=replace(DMA, engine=EngineClass.NIC)), "a queue for the NIC"),
+    (replace(FILL, output=replace(LOW, place=Place.SRAM)), "reaches byte 64 of the SRAM, which has 0"),
+    (replace(COPY, source=replace(LOW, tensor=0, place=Place.SRAM)), "a persistent tensor in the SRAM"),
     (replace(FILL, count=0), "0 elements to fill"),
     (replace(FILL, count=31), "output has 64 bytes, its shape needs 62"),
 ]
@@ -85,3 +100,10 @@ WRONG: list[tuple[Descriptor, str]] = [
 def test_wrong_shapes_are_refused(step: Descriptor, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         validate(recipe_of(step))
+
+
+def test_operands_in_different_memories_never_overlap() -> None:
+    assert not LOW.overlaps(replace(LOW, place=Place.SRAM))
+    assert LOW.overlaps(replace(LOW, place=Place.CACHE))
+    sram = replace(LOW, place=Place.SRAM)
+    validate(replace(recipe_of(replace(COPY, source=sram, destination=LOW)), sram_bytes=64))
