@@ -122,7 +122,7 @@ class MmeGemm(DescriptorFrame):
     """C[m, n] = A[m, k] x B[k, n], then bias[n] in fp32, then relu, then the cast to `output`; all that `batch` times.
 
     A and B are bf16; with a transpose the matrix lies as [k, m] or [n, k]. The matrices of a batch follow each other;
-    with `is_b_shared` there is one B for all. An operand with a pitch is a window of a wider matrix, whose rows begin so
+    with `is_b_shared` there is one B for all. An operand with a pitch is a window of a wider matrix: its rows begin so
     many elements apart (only without a batch); None: dense. `geometry` is for display.
     """
 
