@@ -143,6 +143,36 @@ def bench_gemm() -> None:
         )
 
 
+def bench_memory() -> None:
+    """What moves and checks device memory, beside what the C library has for it; one thread, then both cores."""
+    from device.memory import Pattern, PatternKind, compare, move
+
+    size = 256 << 20
+    source, target = (np.ones(size, np.uint8) for _ in range(2))
+    libc = ctypes.CDLL(None)
+    a, b = (ctypes.c_void_p(array.ctypes.data) for array in (target, source))
+    length = ctypes.c_size_t(size)
+    pattern = Pattern(PatternKind.RANDOM, 7)
+    threads = len(os.sched_getaffinity(0))
+    rows = (
+        ("HBM copy", partial(move, target, source), lambda: libc.memcpy(a, b, length), "memcpy"),
+        ("HBM fill", partial(pattern.fill, target, 0), lambda: libc.memset(a, 1, length), "memset"),
+        ("HBM compare", partial(compare, source, target), lambda: libc.memcmp(a, b, length), "memcmp"),
+        ("HBM check", partial(pattern.check, target, 0), lambda: libc.memcmp(a, b, length), "memcmp"),
+    )
+    for what, ours, theirs, peer in rows:
+        move(target, source, 1)
+        peer_s = best(theirs)
+        if what == "HBM check":
+            pattern.fill(target, 0)
+        for count in sorted({1, threads}):
+            seconds = best(partial(ours, threads=count))
+            name = f"{peer} {size / peer_s / 1e9:.1f} GB/s"
+            row(f"{what}, {count} threads", f"{size / seconds / 1e9:.1f} GB/s", name, peer_s / seconds, ">= 0.9x")
+    seconds = best(lambda: pattern.check_generated(pattern, 0, 0, size, threads=threads))
+    row("check of generated HBM contents", f"{size / seconds / 1e9:.1f} GB/s", "-", None, "-")
+
+
 def bench_launch() -> None:
     from device.graph.builder import GraphBuilder
     from device.graph.compiler import compile_graph
@@ -197,6 +227,7 @@ def main() -> None:
             bench_publish()
             bench_hl_smi()
             bench_gemm()
+            bench_memory()
             bench_launch()
             bench_compile()
         finally:

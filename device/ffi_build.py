@@ -15,6 +15,7 @@ HEADERS = (
     "kernels/mme.h",
     "kernels/crc32c.h",
     "kernels/elementwise.h",
+    "kernels/mover.h",
 )
 
 

@@ -2,6 +2,7 @@
 #include "crc32c_kernel.h"
 #include "elementwise_kernel.h"
 #include "mme_kernel.h"
+#include "mover_kernel.h"
 
 const struct mme_kernel *mme_probe_kernel(enum mme_variant variant)
 {
@@ -17,4 +18,9 @@ crc32c_function *crc32c_probe(void)
 const struct ew_functions *ew_probe(void)
 {
     return &ew_functions_plain;
+}
+
+const struct mv_functions *mv_probe(void)
+{
+    return &mv_functions_plain;
 }

@@ -3,6 +3,7 @@
 #include "crc32c_kernel.h"
 #include "elementwise_kernel.h"
 #include "mme_kernel.h"
+#include "mover_kernel.h"
 
 #include <cpuid.h>
 #include <sys/syscall.h>
@@ -103,4 +104,12 @@ const struct ew_functions *ew_probe(void)
 {
     const struct cpu_flags cpu = read_cpu_flags();
     return has_avx2(&cpu) ? &ew_functions_avx2 : &ew_functions_plain;
+}
+
+const struct mv_functions *mv_probe(void)
+{
+    const struct cpu_flags cpu = read_cpu_flags();
+    if (has_avx512(&cpu))
+        return &mv_functions_avx512;
+    return has_avx2(&cpu) ? &mv_functions_avx2 : &mv_functions_plain;
 }

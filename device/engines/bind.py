@@ -20,5 +20,5 @@ def bind(descriptor: Descriptor, operands: Operands, options: ExecutionOptions) 
     if isinstance(descriptor, TpcRows):
         return RowsStep(descriptor, operands)
     if isinstance(descriptor, Copy):
-        return CopyStep(descriptor, operands)
+        return CopyStep(descriptor, operands, options.threads)
     return FillStep(descriptor, operands)

@@ -48,3 +48,16 @@ def test_a_fill_writes_the_same_element_everywhere(
     )
     bind(fill, views, ExecutionOptions()).run(quiet)
     assert set(views(output).view(f"u{dtype.size_bytes}").tolist()) == {bits}
+
+
+@pytest.mark.parametrize("sizes", [(7, 5), (35,), (1, 35), (7, 1, 5)])
+def test_a_linear_copy_keeps_the_order_and_stays_within_its_size(
+    sizes: tuple[int, ...], place: Any, memory: Any, views: Any, quiet: Any
+) -> None:
+    values = np.arange(35, dtype=np.uint16)
+    source, destination = place(memory, values, np.zeros(40, np.uint16))
+    steps = tuple(int(np.prod(sizes[:axis], dtype=int)) for axis in range(len(sizes)))
+    work = Work(EngineClass.DMA, 1, 0, 0, 0, 0)
+    copy = Copy(0, "copy", (), SyncPoint(0, 1), work, source, destination, 2, sizes, steps, steps)
+    bind(copy, views, ExecutionOptions(threads=2)).run(quiet)
+    assert views(destination).view(np.uint16).tolist() == [*range(35), 0, 0, 0, 0, 0]
