@@ -181,6 +181,9 @@ class HbmSpec:
     stack_ids: int
     banks: int
     row_bytes: int
+    interleave_bytes: int
+    burst_bytes: int
+    single_bit_limit: int
     peak_bytes_per_s: float
     efficiency: float
     reserved_bytes: int = may_be_zero()

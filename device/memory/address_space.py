@@ -47,14 +47,18 @@ class AddressSpace:
         """Taken, in the order of their addresses."""
         return tuple(self._blocks[address] for address in self._addresses)
 
-    def allocate(self, size_bytes: int) -> Block | None:
-        """The lowest place that is large enough; None if there is none."""
-        if size_bytes < 1:
-            raise ValueError(f"an allocation of {size_bytes} bytes; expected 1 or more")
+    def allocate(self, size_bytes: int, alignment: int = ALIGNMENT) -> Block | None:
+        """The lowest place that is large enough; None if there is none. `alignment` counts from the base and is a
+        multiple of ALIGNMENT."""
+        if size_bytes < 1 or alignment < 1 or alignment % ALIGNMENT:
+            raise ValueError(
+                f"{size_bytes} bytes aligned to {alignment}; expected 1 or more, and a multiple of {ALIGNMENT}"
+            )
         reserved = -(-size_bytes // ALIGNMENT) * ALIGNMENT
         for index, (start, end) in enumerate(self._free):
-            if end - start >= reserved:
-                return self._take(index, Block(start, size_bytes, reserved))
+            begin = start + (self.base - start) % alignment
+            if end - begin >= reserved:
+                return self._take(index, Block(begin, size_bytes, reserved))
         return None
 
     def free(self, address: int) -> Block | None:
@@ -83,10 +87,8 @@ class AddressSpace:
 
     def _take(self, index: int, block: Block) -> Block:
         start, end = self._free[index]
-        if start + block.reserved_bytes == end:
-            del self._free[index]
-        else:
-            self._free[index] = (start + block.reserved_bytes, end)
+        rest = [piece for piece in ((start, block.address), (block.end, end)) if piece[0] < piece[1]]
+        self._free[index : index + 1] = rest
         bisect.insort(self._addresses, block.address)
         self._blocks[block.address] = block
         return block

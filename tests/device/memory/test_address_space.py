@@ -37,6 +37,17 @@ class Allocations(RuleBasedStateMachine):
         self.sizes[block.address] = size
         return block.address
 
+    @rule(target=addresses, size=st.integers(1, SIZE), units=st.sampled_from([2, 8, 16]))
+    def allocate_aligned(self, size: int, units: int) -> object:
+        alignment = units * ALIGNMENT
+        block = self.space.allocate(size, alignment)
+        if block is None:
+            assert size > self.space.largest_free_bytes - alignment
+            return multiple()
+        assert (block.address - BASE) % alignment == 0
+        self.sizes[block.address] = size
+        return block.address
+
     @rule(address=consumes(addresses))
     def free(self, address: int) -> None:
         block = self.space.free(address)
