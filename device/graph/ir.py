@@ -24,9 +24,9 @@ __all__ = ["Graph", "Node", "Tensor"]
 class Tensor:
     """`dims` is None until inference; `workspace_offset` is None until the memory plan, and for persistent ones.
 
-    With `view_of` it lies within another tensor, `view_offset` bytes behind its start, and has no bytes of its own. With
-    `pitch` its rows begin so many elements apart: an MME can read it, a copy can write it. `place` is the memory that
-    its accesses go to; in the SRAM the offset counts from the start of the graph's part of it.
+    With `view_of` it lies within another tensor, `view_offset` bytes behind its start, and has no bytes of its own.
+    With `pitch` its rows begin so many elements apart: an MME can read it, a copy can write it. `place` is the memory
+    that its accesses go to; in the SRAM the offset counts from the start of the graph's part of it.
     """
 
     name: str
