@@ -20,6 +20,7 @@ __all__ = [
     "AsicSpec",
     "Basis",
     "BatchTile",
+    "BundleSpec",
     "DmaSpec",
     "Fact",
     "Fp8Rule",
@@ -224,6 +225,16 @@ class SyncSpec:
     max_value: int
 
 
+@dataclass(frozen=True, slots=True)
+class BundleSpec:
+    """What the compiler plans with when it cuts operations into slices."""
+
+    min_slices: int
+    max_slices: int
+    slice_overhead_cycles: int
+    capacity_reserve_bytes: int = may_be_zero()
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class AsicSpec:
     """Compared and hashed by identity: there is one per file."""
@@ -237,6 +248,7 @@ class AsicSpec:
     pcie: PcieSpec
     nic: NicSpec
     sync: SyncSpec
+    bundle: BundleSpec
     facts: Mapping[str, Fact]
 
     @property
@@ -263,6 +275,7 @@ def read_spec(path: Path) -> AsicSpec:
         pcie=file.section(PcieSpec, "pcie"),
         nic=file.section(NicSpec, "nic"),
         sync=file.section(SyncSpec, "sync"),
+        bundle=file.section(BundleSpec, "bundle"),
         facts=MappingProxyType(file.facts),
     )
 

@@ -18,6 +18,9 @@ __all__ = ["GemmShape", "MmePlan", "candidate_geometries", "gemm_work", "macs_pe
 # An input port of the MME carries so many elements; with the rows of a transposed operand it sets the cost of a step.
 _PORT_ELEMENTS = 64
 
+# The geometry that walks along sp first.
+_WIDEST = "4xw"
+
 
 @dataclass(frozen=True, slots=True)
 class GemmShape:
@@ -38,7 +41,11 @@ class GemmShape:
 
 @dataclass(frozen=True, slots=True)
 class MmePlan:
-    """How a gemm runs in one geometry. `utilisation` is the share of all MACs that do useful work, 0..1."""
+    """How a gemm runs in one geometry. `utilisation` is the share of all MACs that do useful work, 0..1.
+
+    The walk goes along fcd first or along sp first, and keeps the operand that all steps along it share; the other one
+    is fetched again in each row of the walk. `a_fetches` and `b_fetches` count how often the whole operand is read.
+    """
 
     geometry: str
     tile_width: int
@@ -50,6 +57,15 @@ class MmePlan:
     constrained_steps: int
     cycles: int
     utilisation: float
+    walks_fcd_first: bool
+
+    @property
+    def a_fetches(self) -> int:
+        return 1 if self.walks_fcd_first else self.fcd_steps
+
+    @property
+    def b_fetches(self) -> int:
+        return self.sp_steps if self.walks_fcd_first else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +115,7 @@ def plan_geometry(shape: GemmShape, mme_type: MmeType, geometry: MmeGeometry, mm
         constrained_steps=constrained,
         cycles=cycles,
         utilisation=shape.macs / (cycles * mme.macs_per_cycle(mme_type)),
+        walks_fcd_first=_walks_fcd_first(geometry, fcd_steps, sp_steps),
     )
 
 
@@ -165,15 +182,17 @@ def _tile_fits(tile: BatchTile, shape: GemmShape, mme_type: MmeType, geometry: M
     return is_transposed.get(tile.fp8, False)
 
 
-def _constrained_steps(geometry: MmeGeometry, fcd_steps: int, sp_steps: int) -> int:
-    """Steps that load both operands through shared ports: one in each row of the walk, or in each column.
+def _walks_fcd_first(geometry: MmeGeometry, fcd_steps: int, sp_steps: int) -> bool:
+    """The walk that the compiler chooses by itself: along the side with more than one step, the widest geometry along
+    sp if it can, all others along fcd."""
+    return sp_steps == 1 if geometry.name == _WIDEST else fcd_steps > 1
 
-    With the walk that the compiler chooses by itself: a wide geometry goes along sp first, a tall one along fcd.
-    """
-    is_wide = geometry.width > geometry.height
-    if is_wide:
-        return fcd_steps if sp_steps > 1 else 1
-    return sp_steps if fcd_steps > 1 else 1
+
+def _constrained_steps(geometry: MmeGeometry, fcd_steps: int, sp_steps: int) -> int:
+    """Steps that load both operands through shared ports: one in each row of the walk, or in each column."""
+    is_fcd_first = _walks_fcd_first(geometry, fcd_steps, sp_steps)
+    is_raster = fcd_steps > 1 if is_fcd_first else sp_steps == 1
+    return sp_steps if is_raster else fcd_steps
 
 
 def _step_cost(shape: GemmShape, geometry: MmeGeometry) -> float:

@@ -8,8 +8,10 @@ from device.engine_class import EngineClass
 from device.graph.ir import Graph
 from device.graph.lower import lower_nodes, recipe_tensors
 from device.graph.passes.plan_memory import workspace_bytes
+from device.graph.passes.plan_sram import sram_bytes
 from device.graph.pipeline import Observer, run_pipeline
 from device.graph.sync import assign_sync
+from device.graph.traffic import with_on_chip_traffic
 from device.recipe.descriptors import Descriptor
 from device.recipe.recipe import Queue, Recipe
 from device.spec import AsicSpec
@@ -31,7 +33,8 @@ def compile_graph(
     `name` defaults to that of the graph; `skip` and `observer` are those of the pipeline.
     """
     planned = run_pipeline(graph, spec, skip=skip, observer=observer)
-    synced = assign_sync(lower_nodes(planned, spec), spec.sync)
+    descriptors = with_on_chip_traffic(lower_nodes(planned, spec), spec)
+    synced = assign_sync(descriptors, spec.sync)
     return Recipe(
         name=graph.name if name is None else name,
         asic=spec.name,
@@ -39,6 +42,7 @@ def compile_graph(
         workspace_bytes=workspace_bytes(planned),
         sync_objects=synced.sync_objects,
         queues=_queues(synced.descriptors),
+        sram_bytes=sram_bytes(planned),
     )
 
 

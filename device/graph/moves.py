@@ -10,7 +10,7 @@ from device.graph.ops import BROADCAST, CONCAT, MEMCPY, RESHAPE, SLICE, TRANSPOS
 from device.graph.params import ConcatParams, SliceParams, TransposeParams
 from device.graph.rules import Dims, params_of
 
-__all__ = ["MOVES", "Move", "dense_steps", "is_in_place", "is_view", "moves_of", "view_offsets"]
+__all__ = ["MOVES", "Move", "View", "dense_steps", "is_in_place", "is_view", "moves_of", "views_of"]
 
 MOVES = frozenset({MEMCPY, TRANSPOSE, BROADCAST, RESHAPE, SLICE, CONCAT})
 
@@ -70,8 +70,19 @@ def moves_of(graph: Graph, node: Node) -> tuple[Move, ...]:
         padded = source + (1,) * (len(result) - len(source))
         dense = zip(padded, dense_steps(padded), strict=True)
         return (Move(0, result, 0, tuple(step if size > 1 else 0 for size, step in dense), 0, dense_steps(result)),)
+    pitch = graph.tensor(node.outputs[0]).pitch
+    if node.guid == MEMCPY and pitch is not None:
+        return (Move(0, source, 0, dense_steps(source), 0, (1, pitch)),)
     count = (math.prod(source),)
     return (Move(0, count, 0, (1,), 0, (1,)),)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How one tensor lies within another one: bytes behind its start, and the pitch of its rows if they are windows."""
+
+    offset_bytes: int
+    pitch: int | None
 
 
 def is_view(graph: Graph, node: Node) -> bool:
@@ -85,21 +96,27 @@ def is_in_place(graph: Graph, node: Node, move: Move) -> bool:
     An input that a concat has twice can lie in one of its two places only.
     """
     source, output = graph.tensor(node.inputs[move.place]), graph.tensor(node.outputs[0])
+    view = _view(move, output.dtype.size_bytes)
     if source.view_of == output.name:
-        return source.view_offset == move.destination_start * source.dtype.size_bytes
-    return output.view_of == source.name and output.view_offset == move.source_start * output.dtype.size_bytes
+        return view == View(source.view_offset, source.pitch)
+    return output.view_of == source.name and view == View(output.view_offset, output.pitch)
 
 
-def view_offsets(graph: Graph, node: Node) -> tuple[int, ...] | None:
-    """Where each input starts within the output, or for a slice the output within its input, in bytes.
-
-    None for a node whose bytes do not lie side by side.
-    """
+def views_of(graph: Graph, node: Node) -> tuple[View | None, ...]:
+    """How each input lies within the output, or for a slice the output within its input; None: it does not lie so."""
     size_bytes = graph.tensor(node.outputs[0]).dtype.size_bytes
-    moves = moves_of(graph, node)
-    if any(move.run != math.prod(move.sizes) for move in moves):
+    return tuple(_view(move, size_bytes) for move in moves_of(graph, node))
+
+
+def _view(move: Move, size_bytes: int) -> View | None:
+    """Only one side of a move that could be a view is not dense."""
+    offset_bytes = (move.source_start + move.destination_start) * size_bytes
+    if move.run == math.prod(move.sizes):
+        return View(offset_bytes, None)
+    steps = max(move.source_steps, move.destination_steps)
+    if len(steps) != 2 or move.source_steps[0] != 1 or move.destination_steps[0] != 1:
         return None
-    return tuple((move.source_start + move.destination_start) * size_bytes for move in moves)
+    return View(offset_bytes, steps[1])
 
 
 def _concat(graph: Graph, node: Node, result: Dims) -> tuple[Move, ...]:

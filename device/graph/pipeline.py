@@ -16,8 +16,10 @@ from device.graph.passes import (
     fuse_gemm_epilogue,
     merge_common_nodes,
     plan_memory,
+    plan_sram,
     schedule,
     select_mme_geometry,
+    slice_bundles,
     verify_and_infer,
 )
 from device.spec import AsicSpec
@@ -56,7 +58,10 @@ PIPELINE: tuple[PassEntry, ...] = (
     PassEntry("fuse_elementwise", _without_spec(fuse_elementwise), True, "after gemms took what their epilogue can do"),
     PassEntry("select_mme_geometry", select_mme_geometry, False, "the schedule needs the cycles of each gemm"),
     PassEntry("schedule", schedule, False, "lifetimes of tensors follow from the order of the nodes"),
+    PassEntry("slice_bundles", slice_bundles, True, "after the schedule of whole nodes: it orders the slices itself"),
+    PassEntry("select_geometry_of_slices", select_mme_geometry, False, "a slice is another shape than the whole"),
     PassEntry("alias_logical_nodes", _without_spec(alias_logical_nodes), True, "before memory: a view needs none"),
+    PassEntry("plan_sram", plan_sram, False, "before memory: what does not fit goes to the workspace"),
     PassEntry("plan_memory", _without_spec(plan_memory), False, "last: nothing may move a node after it"),
 )
 

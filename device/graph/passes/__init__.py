@@ -11,8 +11,10 @@ from device.graph.passes.fuse_elementwise import fuse_elementwise
 from device.graph.passes.fuse_gemm_epilogue import fuse_gemm_epilogue
 from device.graph.passes.merge_common_nodes import merge_common_nodes
 from device.graph.passes.plan_memory import plan_memory
+from device.graph.passes.plan_sram import plan_sram
 from device.graph.passes.schedule import schedule
 from device.graph.passes.select_mme_geometry import select_mme_geometry
+from device.graph.passes.slice_bundles import slice_bundles
 from device.graph.passes.verify_and_infer import verify_and_infer
 
 __all__ = [
@@ -24,7 +26,9 @@ __all__ = [
     "fuse_gemm_epilogue",
     "merge_common_nodes",
     "plan_memory",
+    "plan_sram",
     "schedule",
     "select_mme_geometry",
+    "slice_bundles",
     "verify_and_infer",
 ]

@@ -18,8 +18,8 @@ def fuse_elementwise(graph: Graph) -> Graph:
 
     before: x -> exp -> a; a, y -> add -> b; b -> sqrt -> c      after: x, y -> fused_kernel (exp; add; sqrt) -> c
 
-    The tensor in between has the dimensions of the result and is not persistent. Needs inferred dimensions. Keeps every
-    value bit for bit: each step still rounds to the type of its result.
+    The tensor in between has the dimensions of the result and is not persistent; slices stay as they are. Needs
+    inferred dimensions. Keeps every value bit for bit: each step still rounds to the type of its result.
     """
     while (fused := _fused_once(graph)) is not graph:
         graph = fused
@@ -53,7 +53,7 @@ def _fused(node: Node, programs: dict[str, Program]) -> Node:
 
 def _fusible_producer(graph: Graph, reader: Node, name: str) -> Node | None:
     producer, tensor = graph.producer(name), graph.tensor(name)
-    if producer is None or tensor.is_persistent or graph.consumers(name) != (reader,):
+    if producer is None or tensor.is_persistent or graph.consumers(name) != (reader,) or reader.bundle is not None:
         return None
     is_whole = tensor.shape == graph.tensor(reader.outputs[0]).shape
     return producer if is_whole and program_of(producer) is not None else None

@@ -20,13 +20,13 @@ def fuse_gemm_epilogue(graph: Graph) -> Graph:
 
     A batch_gemm takes no bias.
 
-    Needs inferred dimensions. Fuses while the result in between has one consumer and is not persistent; the bias has to
-    be an fp32 row. Keeps every value bit for bit, with one exception: an fp32 bias, or a sum with it, that is denormal
-    counts as zero in the MME and not in the TPC, a difference below 2^-126.
+    Slices of a bundle stay as they are. Needs inferred dimensions. Fuses while the result in between has one consumer
+    and is not persistent; the bias has to be an fp32 row. Keeps every value bit for bit, with one exception: an fp32
+    bias, or a sum with it, that is denormal counts as zero in the MME and not in the TPC, a difference below 2^-126.
     """
     replaced: dict[str, Node | None] = {}
     for node in graph.nodes:
-        if node.guid in MME_GUIDS:
+        if node.guid in MME_GUIDS and node.bundle is None:
             _absorb_chain(graph, node, replaced)
     if not replaced:
         return graph

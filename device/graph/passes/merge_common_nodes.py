@@ -14,8 +14,8 @@ def merge_common_nodes(graph: Graph) -> Graph:
 
     before: x -> exp -> a; x -> exp -> b; a, b -> add      after: x -> exp -> a; a, a -> add
 
-    A node whose result is persistent stays, but others may read it. Needs inferred dimensions. Keeps every value bit
-    for bit: an operation has no state.
+    A node whose result is persistent stays, but others may read it; a slice of a bundle stays too, since its buffer is
+    its own. Needs inferred dimensions. Keeps every value bit for bit: an operation has no state.
     """
     first: dict[tuple[object, ...], str] = {}
     instead: dict[str, str] = {}
@@ -24,7 +24,7 @@ def merge_common_nodes(graph: Graph) -> Graph:
         inputs = tuple(instead.get(name, name) for name in node.inputs)
         output = graph.tensor(node.outputs[0])
         key = (node.guid, node.params, inputs, output.dtype)
-        if key in first and not output.is_persistent:
+        if key in first and not output.is_persistent and node.bundle is None:
             instead[output.name] = first[key]
             continue
         first.setdefault(key, output.name)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from device.graph.intervals import Intervals
 from device.graph.ir import Graph, Tensor
+from device.recipe.descriptors import Place
 
 __all__ = ["WORKSPACE_GRANULARITY_BYTES", "plan_memory", "workspace_bytes"]
 
@@ -12,17 +14,8 @@ __all__ = ["WORKSPACE_GRANULARITY_BYTES", "plan_memory", "workspace_bytes"]
 WORKSPACE_GRANULARITY_BYTES = 128
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """A range of the workspace that is taken until the node at `last_use` has run."""
-
-    start: int
-    end: int
-    last_use: int
-
-
 def plan_memory(graph: Graph) -> Graph:
-    """Give every tensor that is not persistent the lowest free place, and free it after its last reader.
+    """Give all other tensors than persistent ones and those in the SRAM the lowest free place, until their last reader.
 
     before: in -> relu -> x -> relu -> y -> relu -> z -> relu -> out      after: x +0, y +128, z +0 (for 128 bytes each)
 
@@ -35,33 +28,28 @@ def plan_memory(graph: Graph) -> Graph:
         for place, node in enumerate(graph.nodes)
         for name in (*node.outputs, *node.inputs)
     }
-    taken: list[_Block] = []
+    taken = Intervals()
     placed: dict[str, Tensor] = {}
     for place, node in enumerate(graph.nodes):
-        taken = [block for block in taken if block.last_use >= place]
+        taken.free_before(place)
         tensor, _ = graph.root(node.outputs[0])
-        if tensor.is_persistent or tensor.name in placed:
+        if tensor.is_persistent or tensor.place is Place.SRAM or tensor.name in placed:
             continue
         size = _rounded(tensor.size_bytes)
-        start = _first_gap(taken, size)
-        taken.append(_Block(start, start + size, last_use[tensor.name]))
+        start = taken.lowest_gap(size)
+        taken.take(start, size, last_use[tensor.name])
         placed[tensor.name] = replace(tensor, workspace_offset=start)
     return graph.with_tensors(placed) if placed else graph
 
 
 def workspace_bytes(graph: Graph) -> int:
     """Size of the workspace that the plan needs."""
-    planned = [tensor for tensor in graph.tensors if tensor.workspace_offset is not None]
+    planned = [tensor for tensor in graph.tensors if tensor.place is not Place.SRAM and _is_planned(tensor)]
     return max((_rounded(tensor.size_bytes) + (tensor.workspace_offset or 0) for tensor in planned), default=0)
 
 
-def _first_gap(taken: list[_Block], size: int) -> int:
-    start = 0
-    for block in sorted(taken, key=lambda block: block.start):
-        if block.start - start >= size:
-            break
-        start = max(start, block.end)
-    return start
+def _is_planned(tensor: Tensor) -> bool:
+    return tensor.workspace_offset is not None
 
 
 def _rounded(size_bytes: int) -> int:

@@ -18,8 +18,12 @@ def schedule(graph: Graph, spec: AsicSpec) -> Graph:
 
     Logical nodes count as nothing, as most of them become views.
 
+    A graph that has been cut into slices was in order before, and the slices are in an order of their own.
+
     Needs inferred dimensions and geometries. Keeps every value bit for bit.
     """
+    if any(node.bundle is not None for node in graph.nodes):
+        return graph
     remaining_s: dict[str, float] = {}
     for node in reversed(graph.in_dependency_order()):
         own_s = 0.0 if node.guid in LOGICAL else operation_cost(node_work(graph, node, spec), spec).seconds

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from device.errors import GraphError
 from device.graph.ir import Graph, Node, Tensor
-from device.graph.ops import infer_output_dims
+from device.graph.ops import CONCAT, MEMCPY, MME_GUIDS, SLICE, infer_output_dims
 
 __all__ = ["verify_and_infer"]
 
@@ -23,6 +23,7 @@ def verify_and_infer(graph: Graph) -> Graph:
     """
     _check_names(graph)
     _check_persistence(graph)
+    _check_windows(graph)
     known = dict(graph.tensor_by_name)
     for node in graph.in_dependency_order():
         inputs = tuple(known[name] for name in node.inputs)
@@ -59,6 +60,22 @@ def _check_persistence(graph: Graph) -> None:
         readers = graph.consumers(tensor.name)
         if readers and not tensor.is_persistent and graph.producer(tensor.name) is None:
             raise GraphError(f"node {readers[0].name} reads tensor {tensor}, which nobody writes and which is no input")
+
+
+def _check_windows(graph: Graph) -> None:
+    """Rows that do not follow each other: only who knows the pitch may touch them."""
+    for tensor in graph.tensors:
+        if tensor.pitch is None:
+            continue
+        producer = graph.producer(tensor.name)
+        users = [*graph.consumers(tensor.name), *([producer] if producer else [])]
+        unfit = [node for node in users if node.guid not in MME_GUIDS | {SLICE, CONCAT, MEMCPY}]
+        inner = [other for other in graph.tensors if other.view_of == tensor.name]
+        if unfit or inner:
+            raise GraphError(
+                f"tensor {tensor} has a pitch of {tensor.pitch}, but {unfit[0].name if unfit else inner[0]} "
+                "takes its rows to follow each other"
+            )
 
 
 def _refuse_doubles(what: str, names: Iterable[str], graph: Graph) -> None:
