@@ -141,6 +141,11 @@ class CardState:
             clock_soc_max_mhz=int(raw.clock_soc_max_mhz),
         )
 
+    @property
+    def c_object(self) -> CData:
+        """gaudi_card *, for readers of what this class does not carry (device/sysfs)."""
+        return self._card
+
     def detach(self) -> None:
         """The box is about to be closed: from now on every call is a TypeError instead of a crash."""
         self._card = None
@@ -233,6 +238,11 @@ class CardState:
         delta.hbm_uncorrected = [hbm_uncorrected, hbm_uncorrected]
         _checked(lib.gaudi_card_count_ecc, self._card, delta)
 
+    def limit_range(self) -> tuple[int, int]:
+        """Lowest and highest power limit, mW."""
+        physics = lib.gaudi_card_physics(self._card)
+        return int(physics.limit_min_mw), int(physics.limit_max_mw)
+
     def set_limit(self, limit_mw: int) -> None:
         """Owner of the box or root."""
         _checked(lib.gaudi_card_set_limit, self._card, limit_mw)
@@ -270,6 +280,10 @@ class CardState:
         if code != 0:
             self._snapshot(code)
         return raw
+
+    def check(self, code: int) -> None:
+        """Raise what a negative errno of a reading function of card.h means."""
+        self._snapshot(code)
 
     def _snapshot(self, code: int) -> None:
         """The reading functions of card.h have no text of their own."""
@@ -314,6 +328,11 @@ class Box:
         if not 0 <= index < len(self.cards):
             raise BoxError(f"there is no card {index}; box {self.name} has {len(self.cards)} cards, from 0 on")
         return self.cards[index]
+
+    @property
+    def c_object(self) -> CData:
+        """gaudi_box *, for readers of what this class does not carry (device/sysfs)."""
+        return self._raw
 
     def now_ns(self) -> int:
         """Box time."""

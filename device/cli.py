@@ -260,6 +260,26 @@ def trace(recipe: Path | None, gemm: str | None, chip: str, clock_ratio: float, 
     click.echo(render_summary(loaded, cost), nl=False)
 
 
+@gaudi_box.command()
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--follow", is_flag=True, help="Keep the files up to date until ^C; then remove them.")
+@click.option("--for", "duration", help="With --follow: end after this time: 90s, 10m, 1.5h.")
+@click.option("--devices", help="Only these cards: 3, 0,2, 0-3 or all.")
+def sysfs(directory: Path, follow: bool, duration: str | None, devices: str | None) -> None:
+    """Write the driver's files (/sys, hwmon) of the box below DIRECTORY, and print how containers mount them.
+
+    \b
+    Example:
+      gaudi-box sysfs /srv/gaudi --follow
+    """
+    from device.sysfs.command import run_sysfs
+
+    if duration is not None and not follow:
+        raise click.UsageError("--for goes with --follow")
+    only = frozenset(_cards(devices)) if devices is not None else None
+    run_sysfs(directory, follow, _seconds(duration) if duration else None, only or None)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry point: every error is one line and an exit status."""
     try:
