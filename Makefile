@@ -61,6 +61,7 @@ bench: wheel
 
 docs: wheel
 	$(BIN)/python docs/gen_hlml_table.py
+	$(BIN)/python -P docs/gen_hl_qual_tables.py
 
 install: wheel
 	@BIN='$(CURDIR)/$(BIN)' DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh scripts/install.sh install

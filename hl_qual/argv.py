@@ -21,7 +21,9 @@ _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _INTEGER = re.compile(r"[0-9]+")
 _PORTS = re.compile(r"[0-9]{1,2}(,[0-9]{1,2})*")
 _BUS_ID = re.compile(r"([0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]")
-_BUS_WORD = re.compile(rf"{_BUS_ID.pattern}(,{_BUS_ID.pattern})*,?")
+_INDEX = re.compile(r"[0-9]{1,3}")
+_CARD = rf"({_BUS_ID.pattern}|{_INDEX.pattern})"
+_CARD_WORD = re.compile(rf"{_CARD}(,{_CARD})*,?")
 _GROUPS = ("all", "quad_0", "quad_1")
 _LONGEST_S = 604800.0  # a week; the real tool documents 48 h
 
@@ -37,8 +39,9 @@ class HelpRequest:
 class Options:
     """One run as asked for. None means: not given, so the default of the test or of the box applies.
 
-    `devices` is ("all",), ("quad_0",), ("quad_1",) or full bus ids in lower case. `test` is the short form's name,
-    `selector` the vendor's switch; exactly one of them is set. `own` holds the switches of that test, None for a flag.
+    `devices` is ("all",), ("quad_0",), ("quad_1",), or full bus ids in lower case and accel numbers. `test` is the name
+    of the short form, `selector` the vendor's switch; exactly one of them is set. `own` holds the switches of that
+    test, None for a flag.
     """
 
     words: tuple[str, ...]
@@ -159,19 +162,28 @@ def _read_devices(draft: _Draft) -> None:
         draft.devices = (word,)
         return
     parts = [word]
-    while (following := draft.peek()) is not None and _BUS_WORD.fullmatch(following):
+    while (following := draft.peek()) is not None and _CARD_WORD.fullmatch(following):
         parts.append(following)
         draft.position += 1
     pieces = ",".join(part.removesuffix(",") for part in parts[:-1]) + "," if len(parts) > 1 else ""
     ids = (pieces + parts[-1]).split(",")
-    for bus_id in ids:
-        if not _BUS_ID.fullmatch(bus_id):
-            raise UsageError(f"-c {word!r}: expected all, quad_0, quad_1 or PCI bus ids such as 0000:19:00.0")
-    full = tuple(bus_id.lower() if bus_id.count(":") == 2 else f"0000:{bus_id.lower()}" for bus_id in ids)
-    for bus_id in full:
-        if full.count(bus_id) > 1:
-            raise UsageError(f"-c names {bus_id!r} twice")
+    for each in ids:
+        if not _BUS_ID.fullmatch(each) and not _INDEX.fullmatch(each):
+            raise UsageError(
+                f"-c {word!r}: expected all, quad_0, quad_1, PCI bus ids such as 0000:19:00.0 or numbers such as 0,3"
+            )
+    full = tuple(_full_id(each) for each in ids)
+    for each in full:
+        if full.count(each) > 1:
+            raise UsageError(f"-c names {each!r} twice")
     draft.devices = full
+
+
+def _full_id(word: str) -> str:
+    """A bus id with its domain in lower case, or an accel number without leading zeros."""
+    if _INDEX.fullmatch(word):
+        return str(int(word))
+    return word.lower() if word.count(":") == 2 else f"0000:{word.lower()}"
 
 
 def _read_t(draft: _Draft) -> None:

@@ -104,18 +104,23 @@ def _setting(options: Options, reference: str, is_interrupted: Callable[[], bool
     """The world outside, bound into one object. UsageError for an INI that cannot be read."""
     bounds_text = _text_of(options.monitor_ini, "-mon_cfg")
     limits_text = _text_of(options.plugin_ini, "unknown word, or plugin INI that cannot be read:")
-    from hl_qual.limits import Limits, load_limits, overridden
+    from hl_qual.limits import Limits, load_limits, overridden, with_plugin_limits
     from hl_qual.machine import HlmlMachine
     from hl_qual.monitor_ini import parse_bounds
+    from hl_qual.plugins.api import HasLimits
     from hl_qual.session import Setting
 
-    def limits_of(family: str) -> Limits:
-        limits = load_limits(family)
+    plugin = load(reference)
+
+    def limits_of(family: str, card: str) -> Limits:
+        limits = load_limits(family, card)
+        if isinstance(plugin, HasLimits):
+            limits = with_plugin_limits(limits, plugin.name, plugin.limits(family, card))
         return limits if limits_text is None else overridden(limits, limits_text, options.plugin_ini or "")
 
     return Setting(
         options=options,
-        plugin=load(reference),
+        plugin=plugin,
         reference=reference,
         limits_of=limits_of,
         bounds={} if bounds_text is None else parse_bounds(bounds_text, options.monitor_ini or ""),

@@ -72,6 +72,9 @@ CATALOGUE = {
     "HOST_TOO_SLOW": Cause(Severity.ERROR, "test fewer cards at once (-c, -rmod serial), or free the host's cores"),
     "THERMAL_THROTTLING": Cause(Severity.ERROR, "check fans, airflow and ambient temperature"),
     "ECC_UNCORRECTED": Cause(Severity.FATAL, _REPLACE),
+    # For plugins of others, whose causes are not known here.
+    "LIMIT_NOT_MET": Cause(Severity.ERROR, "compare with the other cards; the documentation of the test says more"),
+    "DATA_WRONG": Cause(Severity.FATAL, _REPLACE),
     "ECC_CORRECTED": Cause(Severity.ERROR, "watch the counters; rows are replaced at the next reset"),
 }
 

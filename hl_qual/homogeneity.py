@@ -29,17 +29,26 @@ class _Rule:
 
 
 def compared(
-    cards: Sequence[CardReport], limits: Mapping[str, Limit]
+    cards: Sequence[CardReport], limits: Mapping[str, Mapping[str, Limit]]
 ) -> tuple[tuple[CardReport, ...], tuple[Comparison, ...]]:
-    """The cards with what the comparison says against them, and the comparisons for the report."""
-    rules = [_Rule(name.removesuffix(_SUFFIX), limit.value) for name, limit in limits.items() if name.endswith(_SUFFIX)]
-    result, comparisons = tuple(cards), []
-    for rule in rules:
-        comparison = _comparison(rule, cards)
-        if comparison is not None:
-            comparisons.append(comparison)
-            result = tuple(_judged(card, comparison) for card in result)
-    return result, tuple(comparisons)
+    """The cards with what the comparison says against them, and the comparisons for the report.
+
+    `limits` are those of the test by the name of the card; cards are compared with others of the same name.
+    """
+    result, comparisons = list(cards), []
+    for name, section in limits.items():
+        same = [position for position, card in enumerate(result) if card.name == name]
+        for rule in _rules(section):
+            comparison = _comparison(rule, [result[position] for position in same])
+            if comparison is not None:
+                comparisons.append(comparison)
+                for position in same:
+                    result[position] = _judged(result[position], comparison)
+    return tuple(result), tuple(comparisons)
+
+
+def _rules(section: Mapping[str, Limit]) -> list[_Rule]:
+    return [_Rule(name.removesuffix(_SUFFIX), limit.value) for name, limit in section.items() if name.endswith(_SUFFIX)]
 
 
 def _metric(card: CardReport, name: str) -> Metric | None:

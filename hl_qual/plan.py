@@ -22,13 +22,13 @@ _QUADS = {"quad_0": range(4), "quad_1": range(4, 8)}
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """What all jobs of a run share, besides the options."""
+    """What all jobs of a run share, besides the options. `limits` are those of the test, by the name of the card."""
 
     family: str
     reference: str
     default_duration_s: float
     seed: int
-    limits: Mapping[str, float]
+    limits: Mapping[str, Mapping[str, float]]
     directory: str
 
 
@@ -57,10 +57,14 @@ def select_cards(options: Options, cards: Sequence[DeviceSnapshot]) -> tuple[Dev
             message = f"{options.devices[0]} has {len(chosen)} of {len(modules)} cards"
             raise NotExecutedError("DEVICE_ABSENT", message)
     else:
-        for bus_id in options.devices:
-            if bus_id not in by_bus_id:
-                raise NotExecutedError("DEVICE_ABSENT", f"no card of this family at {bus_id}", bus_id)
-        chosen = [by_bus_id[bus_id] for bus_id in options.devices]
+        by_name = {**by_bus_id, **{str(card.index): card for card in cards}}
+        for name in options.devices:
+            if name not in by_name:
+                where = f"at {name}" if ":" in name else f"with number {name}"
+                raise NotExecutedError("DEVICE_ABSENT", f"no card of this family {where}", name)
+        chosen = [by_name[name] for name in options.devices]
+        if len({card.index for card in chosen}) < len(chosen):
+            raise NotExecutedError("DEVICE_ABSENT", "-c names a card twice, by its bus id and by its number")
     return tuple(sorted(chosen, key=lambda card: card.pci.bus_id))
 
 
@@ -76,7 +80,7 @@ def jobs_for(options: Options, cards: Sequence[DeviceSnapshot], facts: JobFacts)
             duration_s=options.duration_s or facts.default_duration_s,
             iterations=options.iterations,
             seed=facts.seed,
-            limits=facts.limits,
+            limits=facts.limits[card.name],
             directory=facts.directory,
             switches=dict(options.own),
             rank=rank if options.is_parallel else 0,

@@ -6,7 +6,7 @@ the report can show everything that was found.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from hl_qual.argv import Options
 from hl_qual.errors import NotExecutedError
 from hl_qual.families import TITLES, detect_family, family_of
 from hl_qual.findings import Finding
-from hl_qual.limits import Limits
+from hl_qual.limits import Limit, Limits
 from hl_qual.machine import Machine
 from hl_qual.operational import check_card
 from hl_qual.plan import select_cards, select_family
@@ -29,13 +29,17 @@ _IDLE_LIMIT_MIB = 2048
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What was found. `chosen` are the cards to test; with any problem nothing is executed."""
+    """What was found. `chosen` are the cards to test, `limits` theirs by name; with any problem nothing is executed."""
 
     opening: Opening
     family: str | None
     chosen: tuple[DeviceSnapshot, ...]
-    limits: Limits
+    limits: Mapping[str, Limits]
     problems: tuple[Finding, ...]
+
+    def limits_of_test(self, test: str) -> dict[str, Mapping[str, Limit]]:
+        """Limits of one test by the name of the card, of the chosen cards."""
+        return {card.name: self.limits[card.name].get(test, {}) for card in self.chosen}
 
 
 def empty_scene(options: Options, host: str, problem: NotExecutedError) -> Scene:
@@ -55,8 +59,8 @@ def empty_scene(options: Options, host: str, problem: NotExecutedError) -> Scene
     return Scene(opening, options.family, (), {}, (Finding(problem.code, str(problem)),))
 
 
-def look(options: Options, machine: Machine, limits_of: Callable[[str], Limits]) -> Scene:
-    """Read every card once. UsageError if the user's limits do not fit the family."""
+def look(options: Options, machine: Machine, limits_of: Callable[[str, str], Limits]) -> Scene:
+    """Read every card once. `limits_of` takes family and card; UsageError if the user's limits do not fit."""
     readings = [machine.snapshot(index) for index in range(machine.device_count())]
     found = [reading for reading in readings if reading is not None]
     problems: list[Finding] = []
@@ -65,8 +69,8 @@ def look(options: Options, machine: Machine, limits_of: Callable[[str], Limits])
         family = select_family(options, detect_family(found), found)
     except NotExecutedError as error:
         problems.append(Finding(error.code, str(error)))
-    limits = {} if family is None else limits_of(family)
     cards = tuple(card for card in found if family is not None and family_of(card) == family)
+    limits = {name: limits_of(family or "", name) for name in sorted({card.name for card in cards})}
     opening = _opening(options, machine, family, cards, len(readings) - len(found), limits)
     chosen: tuple[DeviceSnapshot, ...] = ()
     if not problems:
@@ -84,10 +88,8 @@ def _opening(
     family: str | None,
     cards: tuple[DeviceSnapshot, ...],
     unreadable: int,
-    limits: Limits,
+    limits: Mapping[str, Limits],
 ) -> Opening:
-    entry = limits.get("operational", {}).get("idle_memory")
-    idle_mib = _IDLE_LIMIT_MIB if entry is None else int(entry.value)
     nodes = sorted({card.numa_node for card in cards})
     return Opening(
         command_line=command_line(options.words),
@@ -97,10 +99,15 @@ def _opening(
         family_title=TITLES.get(family or "", "Gaudi"),
         cards=cards,
         unreadable=unreadable,
-        checks=tuple(check_card(card, idle_mib) for card in cards),
+        checks=tuple(check_card(card, _idle_limit_mib(limits[card.name])) for card in cards),
         numa_cpus=tuple((node, machine.cpus_of_node(node)) for node in nodes),
         test=options.plugin_name,
     )
+
+
+def _idle_limit_mib(limits: Limits) -> int:
+    entry = limits.get("operational", {}).get("idle_memory")
+    return _IDLE_LIMIT_MIB if entry is None else int(entry.value)
 
 
 def _start_problems(options: Options, opening: Opening, chosen: tuple[DeviceSnapshot, ...]) -> list[Finding]:

@@ -48,12 +48,12 @@ _NO_DMESG = ("nothing was collected: the emulated driver does not write a kernel
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Everything a run needs from outside. `limits_of` gives the limits of a family, user's values included."""
+    """Everything a run needs from outside. `limits_of` gives the limits of a family's card, user's values included."""
 
     options: Options
     plugin: Plugin
     reference: str
-    limits_of: Callable[[str], Limits]
+    limits_of: Callable[[str, str], Limits]
     bounds: Bounds
     seed: int
     machine: Callable[[], Machine]
@@ -122,9 +122,10 @@ def _test(setting: Setting, machine: Machine, scene: Scene) -> Ending:
     return _ending(setting, scene, _Run(jobs, records, sampler, notes))
 
 
-def _plugin_limits(setting: Setting, scene: Scene) -> dict[str, float]:
-    section = scene.limits.get(setting.options.plugin_name, {})
-    return {name: limit.value for name, limit in section.items()}
+def _plugin_limits(setting: Setting, scene: Scene) -> dict[str, dict[str, float]]:
+    """Plain numbers by the name of the card."""
+    limits = scene.limits_of_test(setting.options.plugin_name)
+    return {card: {name: limit.value for name, limit in section.items()} for card, section in limits.items()}
 
 
 def _prepare(setting: Setting, scene: Scene, directory: Path) -> tuple[str, ...]:
@@ -132,7 +133,7 @@ def _prepare(setting: Setting, scene: Scene, directory: Path) -> tuple[str, ...]
         directory=directory,
         family=scene.family or "",
         seed=setting.seed,
-        limits=_plugin_limits(setting, scene),
+        limits=_plugin_limits(setting, scene)[scene.chosen[0].name],
         is_cancelled=setting.is_interrupted,
         switches=dict(setting.options.own),
         duration_s=setting.options.duration_s,
@@ -215,14 +216,14 @@ def _ending(setting: Setting, scene: Scene, run: _Run) -> Ending:
         replace(_card_report(card, record, telemetry, options.do_corrected_errors_fail), history=history)
         for card, record, (telemetry, history) in zip(scene.chosen, run.records, watched, strict=True)
     ]
-    limits = scene.limits.get(options.plugin_name, {})
+    limits = scene.limits_of_test(options.plugin_name)
     cards, comparisons = compared(single, limits)
     return Ending(
         cards=cards,
         exit_status=exit_status(cards, (), setting.is_interrupted()),
         ended=datetime.now(),
         duration_s=run.jobs[0].duration_s,
-        limits=tuple(limits.items()),
+        limits=limits,
         preparation=run.notes,
         findings=_interruption(setting, cards),
         comparisons=comparisons,

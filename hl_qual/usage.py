@@ -19,7 +19,11 @@ hl_qual - qualification of Intel Gaudi cards (this one tests emulated cards)
 Switches come in any order. With -t <test name> alone the family is that of the cards found, -c all -rmod parallel."""
 
 _COLUMN = 36
-_DEVICES = "  -c all|quad_0|quad_1|<bus id>[,<bus id>...]\n" + " " * (_COLUMN + 2) + "cards; blanks separate too"
+_DEVICES = (
+    "  -c all|quad_0|quad_1|<card>[,<card>...]\n"
+    + " " * (_COLUMN + 2)
+    + "cards: PCI bus ids or accel numbers; blanks separate too"
+)
 
 _TAIL = """\
 Report: $HABANA_LOGS/qual (/var/log/habana_logs/qual if unset): a .log; of the same name .json, .xml (JUnit), .html with

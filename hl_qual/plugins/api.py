@@ -11,15 +11,16 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from hl_qual.findings import DeviceId
+from hl_qual.limits import Limit
 from hl_qual.outcome import Outcome
 
 if TYPE_CHECKING:
     from device.runtime import Card
 
-__all__ = ["Job", "Plugin", "Preparation", "RunContext", "job_from_json"]
+__all__ = ["HasLimits", "Job", "Plugin", "Preparation", "RunContext", "job_from_json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +92,11 @@ class Plugin(Protocol):
 
     def run(self, ctx: RunContext) -> Outcome:
         """In the runner: the test, for `ctx.job.duration_s` of box time."""
+
+
+@runtime_checkable
+class HasLimits(Protocol):
+    """What a plugin of somebody else may have in addition: limits of its own, which the plugin INI can override."""
+
+    def limits(self, family: str, card: str) -> Mapping[str, Limit]:
+        """By name, for a card such as HL-225; <metric>_spread asks for a comparison of the cards."""

@@ -65,19 +65,20 @@ class EdpStress:
         """Load recipes and golden results, place the operands in device memory."""
         from hl_qual.plugins.edp_barrier import Barrier
         from hl_qual.plugins.matmul_bench import Bench
-        from hl_qual.plugins.power_levels import LEVELS, level_directory
+        from hl_qual.plugins.power_levels import level_directory, shape_of
         from hl_qual.plugins.power_load import SLOTS
 
         job = ctx.job
         self._plan = pulse_plan(job.switches, job.duration_s)
         stream = None if ctx.card is None else ctx.card.create_stream()
+        shapes = {name: shape_of(job.family, name) for name in self._plan.names}
         self._benches = [
-            Bench(ctx, LEVELS[name], level_directory(job.directory, name), SLOTS, stream) for name in self._plan.names
+            Bench(ctx, shape, level_directory(job.directory, name), SLOTS, stream) for name, shape in shapes.items()
         ]
         is_synchronous = "-sync" in job.switches and job.ranks > 1
         self._barrier = Barrier(Path(job.directory), job.rank, job.ranks) if is_synchronous else None
-        for name in self._plan.names:
-            ctx.log(f"level {name}: {LEVELS[name]}, seed {job.seed}")
+        for name, shape in shapes.items():
+            ctx.log(f"level {name}: {shape}, seed {job.seed}")
         if "-sync" in job.switches and not is_synchronous:
             ctx.log("without effect in this run: -sync (no other card is tested at the same time)")
         together = f", rising edges of {job.ranks} cards together" if is_synchronous else ""

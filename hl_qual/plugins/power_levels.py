@@ -3,10 +3,11 @@
 A level is a compiled multiplication; its power follows from what its engines do, not from a pause in the host's loop:
 
     extreme  the MME works at every cycle: more than the power limit allows, so the card settles at the limit
-    high     K is so short that the HBM, which carries the fp32 result, decides: the MME waits for a third of the time
+    high     K is so short that the HBM, which carries the fp32 result, decides: the MME waits for a part of the time
     low      the TPC doubles every result while the MME idles; only the first steps of increasing power use it
 
-Shapes are fitted to the HL-225. On Gaudi 3 they are the same until there is such a card to fit them to.
+How long K has to be depends on how fast MME and HBM are, so every family has shapes of its own. On the first Gaudi the
+HBM keeps up with any K, and no load reaches the power limit: extreme has the HBM busy in addition.
 """
 
 from __future__ import annotations
@@ -21,15 +22,32 @@ from hl_qual.plugins.matmul_workload import Shape, prepare_workload
 if TYPE_CHECKING:
     from hl_qual.plugins.api import Preparation
 
-__all__ = ["DEFAULT_LEVEL", "INCREASING", "LEVELS", "level_directory", "level_of", "prepare_levels", "step_of"]
+__all__ = ["DEFAULT_LEVEL", "INCREASING", "level_directory", "level_of", "prepare_levels", "shape_of", "step_of"]
 
-LEVELS = {
-    "low": Shape(2048, 2048, 256, doublings=1),
-    "high": Shape(2048, 2048, 312),
-    "extreme": Shape(2048, 2048, 1024),
+_LEVELS = {
+    "gaudi": {
+        "low": Shape(2048, 2048, 256, doublings=1),
+        "high": Shape(2048, 2048, 2048),
+        "extreme": Shape(2048, 2048, 256),
+    },
+    "gaudi2": {
+        "low": Shape(2048, 2048, 256, doublings=1),
+        "high": Shape(2048, 2048, 312),
+        "extreme": Shape(2048, 2048, 1024),
+    },
+    "gaudi3": {
+        "low": Shape(2048, 2048, 256, doublings=1),
+        "high": Shape(2048, 2048, 928),
+        "extreme": Shape(2048, 2048, 2048),
+    },
 }
 DEFAULT_LEVEL = "high"
 INCREASING = ("low", "high", "extreme")
+
+
+def shape_of(family: str, level: str) -> Shape:
+    """The multiplication of a level."""
+    return _LEVELS[family][level]
 
 
 def level_of(switches: Mapping[str, str | None]) -> str:
@@ -59,6 +77,7 @@ def prepare_levels(preparation: Preparation, levels: Sequence[str]) -> tuple[str
     for level in levels:
         own = level_directory(preparation.directory, level)
         own.mkdir()
-        notes = prepare_workload(replace(preparation, directory=own), LEVELS[level])
-        lines += [f"level {level}: {LEVELS[level]}; {note}" for note in notes]
+        shape = shape_of(preparation.family, level)
+        notes = prepare_workload(replace(preparation, directory=own), shape)
+        lines += [f"level {level}: {shape}; {note}" for note in notes]
     return tuple(lines)

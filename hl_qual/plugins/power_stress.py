@@ -43,12 +43,12 @@ class PowerStress:
     def init(self, ctx: RunContext) -> None:
         """Load recipe and golden results, place the operands in device memory."""
         from hl_qual.plugins.matmul_bench import Bench
-        from hl_qual.plugins.power_levels import LEVELS, level_directory, level_of
+        from hl_qual.plugins.power_levels import level_directory, level_of, shape_of
         from hl_qual.plugins.power_load import SLOTS
 
         self._level = level_of(ctx.job.switches)
         directory = level_directory(ctx.job.directory, self._level)
-        self._bench = Bench(ctx, LEVELS[self._level], directory, SLOTS)
+        self._bench = Bench(ctx, shape_of(ctx.job.family, self._level), directory, SLOTS)
         ctx.log(f"level {self._level}: {self._bench.shape}, seed {ctx.job.seed}")
         ctx.log(f"executed by {self._bench.notes['executing']}, golden results by {self._bench.notes['golden']}")
         idle = [switch for switch in _WITHOUT_EFFECT if switch in ctx.job.switches]

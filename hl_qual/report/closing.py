@@ -6,6 +6,7 @@ After "Test result summary" comes one line a card and nothing between them (C3);
 
 from __future__ import annotations
 
+from hl_qual.limits import Limit
 from hl_qual.report.lines import banner, finding_lines, spread
 from hl_qual.report.model import CardReport, Comparison, Ending
 
@@ -16,7 +17,9 @@ def render_closing(ending: Ending, with_dmesg: bool) -> list[str]:
     """From the Closing Report to the verdict."""
     lines = [banner("Closing report")]
     lines += ending.preparation
-    lines += [_limit_line(name, limit.value, limit.unit, limit.basis) for name, limit in ending.limits]
+    for card, limits in ending.limits.items():
+        where = f" for {card}" if len(ending.limits) > 1 else ""
+        lines += [_limit_line(name + where, limit) for name, limit in limits.items()]
     lines += _statistics(ending.cards)
     lines += [_comparison(comparison) for comparison in ending.comparisons]
     for finding in ending.findings:
@@ -38,8 +41,8 @@ def _summary(card: CardReport) -> str:
     return f"Device: {card.device.bus_id} test result: {_word(card.is_passed)}"
 
 
-def _limit_line(name: str, value: float, unit: str, basis: str) -> str:
-    return f"limit {name} {value:g} {unit} ({basis})"
+def _limit_line(name: str, limit: Limit) -> str:
+    return f"limit {name} {limit.value:g} {limit.unit} ({limit.basis})"
 
 
 def _comparison(found: Comparison) -> str:

@@ -7,9 +7,11 @@ Schema 1. Keys are never renamed or removed within a schema number; new keys may
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
+from hl_qual.limits import Limit
 from hl_qual.report.model import CardReport, Report
 from hl_qual.telemetry import Statistic, Telemetry
 from hlml.types import BoxInfo
@@ -36,7 +38,8 @@ def render_json(report: Report) -> str:
         "started": _time(opening.started),
         "ended": _time(ending.ended),
         "duration": {"value": ending.duration_s, "unit": "s", "clock": "box"},
-        "limits": {name: asdict(limit) for name, limit in ending.limits},
+        "limits": next(iter(_limits(ending.limits).values()), {}),
+        "limits_by_card": _limits(ending.limits),
         "preparation": list(ending.preparation),
         "findings": [finding.to_json() for finding in ending.findings],
         "comparisons": [asdict(comparison) for comparison in ending.comparisons],
@@ -55,6 +58,11 @@ def _box(box: BoxInfo | None) -> dict[str, object] | None:
         "driver_version": box.driver_version,
         "clock_rate": box.clock_rate,
     }
+
+
+def _limits(limits: Mapping[str, Mapping[str, Limit]]) -> dict[str, dict[str, object]]:
+    """By the name of the card; "limits" beside it has those of the first one."""
+    return {card: {name: asdict(limit) for name, limit in section.items()} for card, section in limits.items()}
 
 
 def _time(moment: datetime | None) -> str | None:

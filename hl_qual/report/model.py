@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from hl_qual.errors import ExitStatus
@@ -72,13 +73,14 @@ class CardReport:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What is known afterwards. `findings` belong to the run, not to a card. `dmesg` is None if not asked for."""
+    """What is known afterwards. `findings` belong to the run, not to a card. `limits` are those of the test by the name
+    of the card. `dmesg` is None if not asked for."""
 
     cards: tuple[CardReport, ...]
     exit_status: ExitStatus
     ended: datetime
     duration_s: float | None = None
-    limits: tuple[tuple[str, Limit], ...] = ()
+    limits: Mapping[str, Mapping[str, Limit]] = field(default_factory=dict)
     preparation: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     comparisons: tuple[Comparison, ...] = ()

@@ -14,21 +14,48 @@ TESTS = ("matmul_stress", "hbm_bandwidth", "rdma_loopback")
 
 # As scripts in the field write them.
 FIELD = [
+    # Intel cloud, Gaudi 2 and Gaudi 3
     "-dmesg -dis_mon -gaudi2 -c all -pciOnly -rmod serial -mb -b -gen gen4",
-    "-gaudi2 -dis_mon -c all -e2e_concurrency -rmod parallel -t 30 -disable_ports 8,22,23",
-    "-gaudi2 -c all -f2 -rmod parallel -l extreme -t 420 -serdes int",
+    "-dmesg -dis_mon -gaudi2 -c all -e2e_concurrency -rmod parallel -t 30 -disable_ports 8,22,23",
+    "-dmesg -dis_mon -gaudi2 -c all -f2 -rmod parallel -l extreme -t 420 -serdes int",
     "-gaudi3 -c all -p -rmod serial -t 5 -b -gen gen4",
+    "-gaudi3 -c all -p -rmod serial -t 5 -gen gen4",
+    "-gaudi3 -c all -rmod parallel -f2 -l extreme -t 240",
     "-gaudi3 -c all -rmod parallel -f2 -l high -d -t 60",
-    "-gaudi3 -c all -rmod parallel -e -t 60 -sync -Tw 2 -Ts 3",
-    "-gaudi3 -c all -rmod parallel -f2 -l extreme -t 420 -serdes -enable_ports_check int",
-    "-c all -rmod parallel -i 100 -sensors 10 -ep 50 -sz 134217728 -nic_base -test_type pairs -gaudi2",
-    "-gaudi3 -c all -rmod parallel -i 40 -ep 40 -nic_base -test_type dir_bw",
+    "-gaudi3 -c all -rmod parallel -hbm_tpc_stress read -i 3",
+    "-gaudi3 -c all -rmod parallel -hbm_tpc_stress write -i 4",
+    "-gaudi3 -c all -rmod parallel -hbm_tpc_stress full_rw -i 1 -skip_rst",
     "-hbm_tpc_stress read_write -i 3 -skip_rst -gaudi3 -c all -rmod parallel",
     "-hbm_tpc_stress -i 3 -gaudi3 -c all -rmod parallel",
     "-full_hbm_data_check_test -i 1 -gaudi3 -c all -rmod parallel",
+    "-gaudi3 -c all -rmod parallel -dis_mon -hbm_dma_stress -i 1",
+    "-gaudi3 -c all -rmod parallel -e -t 120",
+    "-gaudi3 -c all -rmod parallel -e -t 60 -sync -Tw 2 -Ts 3",
+    "-gaudi3 -c all -rmod parallel -s -t 180",
+    "-gaudi3 -c all -rmod parallel -f2 -l extreme -t 420 -serdes -enable_ports_check int",
+    # Dell Omnia
+    "-gaudi3 -c all -rmod parallel -f2 -l extreme -t 60",
+    "-gaudi2 -c all -rmod serial -mb -memOnly",
+    "-gaudi2 -c all -rmod parallel -sramOnly -mb",
+    "-gaudi3 -c all -rmod parallel -i 50 -nic_base -test_type pairs",
+    "-gaudi3 -c all -rmod parallel -i 50 -ep 100 -nic_base -test_type allreduce",
+    "-gaudi3 -c all -rmod parallel -i 40 -ep 40 -nic_base -test_type allgather",
+    "-gaudi3 -c all -rmod parallel -i 40 -ep 40 -nic_base -test_type dir_bw",
+    "-gaudi3 -c all -rmod parallel -e -sync -t 120 -Tw 2 -Ts 3",
     "-ser -ber_enable -check_all -gaudi2 -c all -rmod parallel",
+    # Supermicro
+    "-c all -rmod parallel -i 100 -sensors 10 -ep 50 -sz 134217728 -nic_base -test_type pairs -gaudi2",
     "-s -l extreme -t 180 -Tw 1 -Ts 1 -sync -c all -rmod serial",
+    "-gaudi2 -c all -rmod parallel -t 20 -p -b -gen gen5",
+    "-gaudi2 -c all -rmod parallel -full_hbm_data_check_test -i 3",
+    "-gaudi2 -c all -rmod parallel -f2 -l simple -t 30 -dis_val -enable_serr",
+    "-gaudi2 -c all -rmod parallel -e -l extreme -inc_power -Tw 20 -Ts 1 -toggle",
+    # Gaudi 2E manual
+    "-gaudi2 -c all -rmod parallel -p -b -t 20 -size 2147483648 -lanes 8",
+    "-gaudi2 -c quad_0 -rmod parallel -f2 -l extreme -serdes int -t 300",
     "-gaudi2 -c quad_1 -rmod parallel -f2 -l extreme -serdes int -t 300",
+    "-gaudi2 -c all -rmod parallel -mb -pciall -skip_aer_detection -disable_pipe_red",
+    "-gaudi -c all -rmod serial -s -l high",
 ]
 
 
@@ -72,6 +99,15 @@ def test_card_lists_are_separated_by_commas_or_blanks(ids: str) -> None:
     assert options(f"-c {ids} -t matmul_stress").devices == ("0000:19:00.0", "0000:1a:00.0")
 
 
+@pytest.mark.parametrize("ids", ["0,3", "0 3", "0, 03", "0, 3 -gaudi2"])
+def test_cards_may_be_given_by_number(ids: str) -> None:
+    assert options(f"-c {ids} -t matmul_stress").devices == ("0", "3")
+
+
+def test_numbers_and_bus_ids_mix() -> None:
+    assert options("-t matmul_stress -c 3,1a:00.0 -t 5").devices == ("3", "0000:1a:00.0")
+
+
 @pytest.mark.parametrize(
     ("line", "named"),
     [
@@ -95,6 +131,8 @@ def test_card_lists_are_separated_by_commas_or_blanks(ids: str) -> None:
         ("-f2 -c al -rmod serial", "'al'"),
         ("-f2 -c 0000:19:00.0,0000:19:00.0 -rmod serial", "0000:19:00.0"),
         ("-f2 -c 0000:19:00.0, -rmod serial", "0000:19:00.0,"),
+        ("-f2 -c 1,01 -rmod serial", "'1' twice"),
+        ("-f2 -c 1000 -rmod serial", "'1000'"),
         ("-f2 -c all -rmod serial -i 3", "-i"),
         ("-mb -c all -rmod serial -t 3", "-t"),
         ("-mb -c all -rmod serial -l high", "-l"),

@@ -13,15 +13,17 @@ from hl_qual.outcome import Metric, Outcome, Verdict
 from hl_qual.report.model import CardReport
 
 LIMITS = {
-    "mme_throughput_spread": Limit(0.1, "ratio", "assumed", "x"),
-    "retests": Limit(10, "runs", "assumed", "x"),
+    "HL-225": {
+        "mme_throughput_spread": Limit(0.1, "ratio", "assumed", "x"),
+        "retests": Limit(10, "runs", "assumed", "x"),
+    }
 }
 
 
-def card(number: int, value: float | None) -> CardReport:
+def card(number: int, value: float | None, name: str = "HL-225") -> CardReport:
     metrics = () if value is None else (Metric("mme_throughput", value, "TFLOPS", "device", "model"),)
     device = DeviceId(f"S{number}", f"0000:{number:02x}:00.0", number)
-    return CardReport(device, "HL-225", "R0", Outcome(Verdict.PASSED, metrics=metrics))
+    return CardReport(device, name, "R0", Outcome(Verdict.PASSED, metrics=metrics))
 
 
 def failing(values: list[float | None]) -> list[int]:
@@ -41,6 +43,13 @@ def failing(values: list[float | None]) -> list[int]:
 )
 def test_only_a_card_far_below_the_median_fails(values: list[float | None], expected: list[int]) -> None:
     assert failing(values) == expected
+
+
+def test_cards_are_compared_with_their_like_only() -> None:
+    mixed = [card(number, 400.0) for number in range(3)] + [card(9, 200.0, "HL-288E")]
+    cards, comparisons = compared(mixed, {**LIMITS, "HL-288E": LIMITS["HL-225"]})
+    assert all(each.is_passed for each in cards)
+    assert [comparison.cards for comparison in comparisons] == [3]
 
 
 def test_finding_and_comparison_carry_the_figures() -> None:

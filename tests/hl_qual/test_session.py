@@ -203,6 +203,23 @@ def test_an_unknown_bus_id_is_absent(run: Callable[..., Ran]) -> None:
 def test_only_chosen_cards_are_tested(run: Callable[..., Ran]) -> None:
     ran = run("-t fake -c 0000:1a:00.0")
     assert [device["bus_id"] for device in ran.twin["devices"]] == ["0000:1a:00.0"]
+    assert [device["bus_id"] for device in run("-t fake -c 1").twin["devices"]] == ["0000:1a:00.0"]
+
+
+@pytest.mark.parametrize(("cards", "said"), [("9", "with number 9"), ("1,0000:1a:00.0", "names a card twice")])
+def test_card_numbers_that_do_not_fit_are_not_executed(run: Callable[..., Ran], cards: str, said: str) -> None:
+    ran = run(f"-t fake -c {cards}")
+    assert ran.status is ExitStatus.NOT_EXECUTED
+    assert said in ran.stdout
+
+
+def test_cards_of_two_models_have_their_own_limits(
+    run: Callable[..., Ran], make_machine: Any, make_snapshot: Any
+) -> None:
+    machine = make_machine(2)
+    machine.cards[1] = lambda: make_snapshot(1, name="HL-288E")
+    ran = run("-t fake", machine=machine)
+    assert set(ran.twin["limits_by_card"]) == {"HL-225", "HL-288E"}
 
 
 def test_frozen_clock_is_refused_and_another_rate_is_said_first(run: Callable[..., Ran], make_machine: Any) -> None:

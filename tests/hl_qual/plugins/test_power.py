@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device.engine_class import EngineShares
 from device.recipe import launch_cost
 from device.spec import load_spec
 from hl_qual.plugins.api import Preparation
 from hl_qual.plugins.matmul_workload import compiled
 from hl_qual.plugins.power_judge import power_findings
-from hl_qual.plugins.power_levels import INCREASING, LEVELS, prepare_levels, step_of
+from hl_qual.plugins.power_levels import INCREASING, prepare_levels, shape_of, step_of
 from hl_qual.plugins.power_meter import PowerMeter, PowerSpan
 
 LIMITS = {"extreme_min_power": 530.0, "max_starved_share": 0.5}
@@ -32,17 +33,25 @@ def test_increasing_power_never_falls_and_ends_at_the_top(pulses: int) -> None:
 
 
 def test_a_family_without_power_limits_is_not_prepared(tmp_path: Path) -> None:
-    preparation = Preparation(tmp_path, "gaudi", 1, {}, lambda: False)
-    with pytest.raises(ValueError, match="no power limit for level high on gaudi cards"):
+    preparation = Preparation(tmp_path, "gaudi2", 1, {}, lambda: False)
+    with pytest.raises(ValueError, match="no power limit for level high on gaudi2 cards"):
         prepare_levels(preparation, ["high"])
 
 
-def test_levels_differ_by_what_the_engines_do() -> None:
-    spec = load_spec("gaudi2")
-    busy = {level: launch_cost(compiled("gaudi2", shape), spec).busy for level, shape in LEVELS.items()}
-    assert busy["extreme"].mme == pytest.approx(1.0)
-    assert busy["high"].hbm == pytest.approx(1.0) and busy["high"].mme < 0.7
-    assert busy["low"].tpc > busy["low"].mme > 0
+def busy(family: str, level: str) -> EngineShares:
+    return launch_cost(compiled(family, shape_of(family, level)), load_spec(family)).busy
+
+
+@pytest.mark.parametrize("family", ["gaudi2", "gaudi3"])
+def test_levels_differ_by_what_the_engines_do(family: str) -> None:
+    assert busy(family, "extreme").mme > 0.95
+    assert busy(family, "high").hbm == pytest.approx(1.0) and busy(family, "high").mme < 0.7
+    assert busy(family, "low").tpc > busy(family, "low").mme > 0
+
+
+def test_on_the_first_gaudi_the_memory_makes_the_difference() -> None:
+    assert busy("gaudi", "extreme").mme == busy("gaudi", "high").mme == pytest.approx(1.0)
+    assert busy("gaudi", "extreme").hbm > 2 * busy("gaudi", "high").hbm
 
 
 def meter_over(power_w: list[float], settle_s: float, busy_shares: list[float] | None = None) -> PowerMeter:
