@@ -1,4 +1,4 @@
-"""The command hl_qual: from words to an exit status. The only module that writes to stdout and stderr.
+"""The command hl_qual: from words to an exit status. With `output` the only module that writes to stdout and stderr.
 
 Usage errors and the help must be fast: nothing here imports hlml, numpy or rich before the arguments are right.
 """
@@ -11,8 +11,9 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from hl_qual.argv import HelpRequest, Options, parse
 from hl_qual.errors import ExitStatus, NotAvailableError, QualError, UsageError
@@ -51,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(text: str) -> None:
-    print(f"hl_qual: {text}", file=sys.stderr)
+    # A closed terminal or a full disk takes stderr away too; the exit status is what is left then.
+    with suppress(OSError):
+        print(f"hl_qual: {text}", file=sys.stderr, flush=True)
 
 
 def _reference(options: Options, available: dict[str, str]) -> str:
@@ -107,6 +110,7 @@ def _setting(options: Options, reference: str, is_interrupted: Callable[[], bool
     from hl_qual.limits import Limits, load_limits, overridden, with_plugin_limits
     from hl_qual.machine import HlmlMachine
     from hl_qual.monitor_ini import parse_bounds
+    from hl_qual.output import Output
     from hl_qual.plugins.api import HasLimits
     from hl_qual.session import Setting
 
@@ -126,7 +130,7 @@ def _setting(options: Options, reference: str, is_interrupted: Callable[[], bool
         bounds={} if bounds_text is None else parse_bounds(bounds_text, options.monitor_ini or ""),
         seed=secrets.randbits(32) if options.seed is None else options.seed,
         machine=HlmlMachine,
-        write=_Output(sys.stdout),
+        write=Output(sys.stdout, _complain),
         is_interrupted=is_interrupted,
         host=socket.gethostname().split(".")[0],
         is_terminal=sys.stdout.isatty(),
@@ -148,21 +152,3 @@ def _unwritable(directory: Path, reason: str) -> str:
         f"cannot write the report to {directory} ({reason}): set HABANA_LOGS to a directory that you may write; "
         "the whole report is on stdout"
     )
-
-
-class _Output:
-    """Writes to stdout at once. A reader that has gone away (`| head`) ends the output, not the test."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream: TextIO | None = stream
-
-    def __call__(self, text: str) -> None:
-        if self._stream is None:
-            return
-        try:
-            self._stream.write(text.encode(errors="surrogateescape").decode(errors="replace"))
-            self._stream.flush()
-        except BrokenPipeError:
-            # Python flushes stdout once more at exit; let that go nowhere too.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
-            self._stream = None

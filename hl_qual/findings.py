@@ -43,6 +43,7 @@ CATALOGUE = {
     "PREPARATION": Cause(Severity.ERROR, "the test could not be prepared on the host; the message says why"),
     "INTERNAL": Cause(Severity.ERROR, "report it with this output; nothing is known about the cards"),
     "INTERRUPTED": Cause(Severity.ERROR, "run again; nothing is known about cards that had not finished"),
+    "RUNNER_START": Cause(Severity.ERROR, "free processes, memory or disk space of the host, then run again"),
     "RUNNER_SIGNAL": Cause(Severity.ERROR, _OURS),
     "RUNNER_EXIT": Cause(Severity.ERROR, _OURS),
     "RUNNER_NO_RESULT": Cause(Severity.ERROR, _OURS),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
 from hl_qual.monitor import MonitorRow
@@ -87,11 +87,14 @@ class LiveView(AbstractContextManager["LiveView"]):
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        self._live.stop()
+        with suppress(OSError):
+            self._live.stop()
 
     def _loop(self) -> None:
-        while not self._stop.wait(_PERIOD_S):
-            self._live.update(self._table(), refresh=True)
+        # A terminal that is closed ends the view, not the test.
+        with suppress(OSError):
+            while not self._stop.wait(_PERIOD_S):
+                self._live.update(self._table(), refresh=True)
 
     def _table(self) -> Table:
         from rich.table import Table

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import selectors
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -104,22 +103,22 @@ class RunnerManager:
         """Execute every job; afterwards each record has an outcome."""
         positions = list(range(len(self.runs)))
         batches = [positions] if is_parallel else [[position] for position in positions]
-        with tempfile.TemporaryDirectory(prefix="hl_qual-jobs-") as directory:
-            for batch in batches:
-                if self._hooks.is_interrupted():
-                    break
-                self._run_batch(batch, Path(directory))
+        for batch in batches:
+            if self._hooks.is_interrupted():
+                break
+            self._run_batch(batch)
         for record in self.runs:
             if record.outcome is None:
                 finding = Finding("INTERRUPTED", "interrupted before this card was tested")
                 record.outcome = Outcome(Verdict.NOT_EXECUTED, (finding.on(record.job.device),))
 
-    def _run_batch(self, batch: list[int], directory: Path) -> None:
+    def _run_batch(self, batch: list[int]) -> None:
         live: list[_Live] = []
         is_gate_open = False
         try:
             for position in batch:
-                live.append(self._spawn(position, directory))
+                started = self._spawn(position)
+                live += [] if started is None else [started]
             while live:
                 self._wait(live)
                 self._step(live)
@@ -132,12 +131,20 @@ class RunnerManager:
         finally:
             self._end_all(live)
 
-    def _spawn(self, position: int, directory: Path) -> _Live:
+    def _spawn(self, position: int) -> _Live | None:
+        """None if the host cannot start it (no process, no space left): its card fails, the others go on."""
         record = self.runs[position]
-        path = directory / f"job-{position}.json"
-        path.write_text(record.job.to_json(), encoding="utf-8")
         record.spawned = datetime.now()
-        return _Live(position, RunnerProcess(record.job, path), last_message_at_s=time.monotonic())
+        try:
+            path = Path(record.job.directory) / f"job-{position}.json"
+            path.write_text(record.job.to_json(), encoding="utf-8")
+            process = RunnerProcess(record.job, path)
+        except OSError as error:
+            finding = Finding("RUNNER_START", f"the runner could not be started: {error.strerror or error}")
+            record.outcome = Outcome(Verdict.FAILED, (finding.on(record.job.device),))
+            record.ended = datetime.now()
+            return None
+        return _Live(position, process, last_message_at_s=time.monotonic())
 
     def _wait(self, live: list[_Live]) -> None:
         """Until a pipe has something, at most one tick. An end of file is readable too: sleep, do not spin."""

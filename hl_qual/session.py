@@ -7,10 +7,9 @@ decided is decided in pure modules; here is the order in which they are asked.
 from __future__ import annotations
 
 import os
-import tempfile
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -36,6 +35,7 @@ from hl_qual.report.opening import render_opening
 from hl_qual.report.text import render_rest
 from hl_qual.runner_manager import Hooks, RunnerManager, RunRecord
 from hl_qual.scene import Scene, empty_scene, look
+from hl_qual.scratch import scratch_directory
 from hl_qual.telemetry import Telemetry
 from hl_qual.verdict import exit_status, with_telemetry
 from hlml.types import DeviceSnapshot
@@ -108,9 +108,14 @@ def _internal_error(options: Options, scene: Scene, error: Exception) -> Ending:
 
 
 def _test(setting: Setting, machine: Machine, scene: Scene) -> Ending:
-    with tempfile.TemporaryDirectory(prefix="hl_qual-") as directory:
+    with ExitStack() as stack:
         try:
-            notes = _prepare(setting, scene, Path(directory))
+            directory = stack.enter_context(scratch_directory())
+        except OSError as error:
+            finding = Finding("PREPARATION", f"there is no place for temporary files: {error}")
+            return _not_executed(setting.options, scene, [finding])
+        try:
+            notes = _prepare(setting, scene, directory)
         except Exception as error:
             finding = Finding("PREPARATION", f"{type(error).__name__}: {error}")
             return _not_executed(setting.options, scene, [finding])
@@ -141,14 +146,14 @@ def _prepare(setting: Setting, scene: Scene, directory: Path) -> tuple[str, ...]
     return setting.plugin.prepare(preparation)
 
 
-def _facts(setting: Setting, scene: Scene, directory: str) -> JobFacts:
+def _facts(setting: Setting, scene: Scene, directory: Path) -> JobFacts:
     return JobFacts(
         family=scene.family or "",
         reference=setting.reference,
         default_duration_s=setting.plugin.default_duration_s,
         seed=setting.seed,
         limits=_plugin_limits(setting, scene),
-        directory=directory,
+        directory=str(directory),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -43,9 +44,20 @@ def is_writable(directory: Path) -> str | None:
 
 
 def write_report(report: Report, directory: Path) -> Path:
-    """Write all files, return the path of the .log; OSError if that is impossible."""
+    """Write all files, return the path of the .log; OSError if that is impossible, and then none of them is left."""
     directory.mkdir(parents=True, exist_ok=True)
     stem = _free_stem(directory, report.opening.host, report.ending.ended)
+    try:
+        return _write_all(report, directory, stem)
+    except OSError:
+        # Whoever looks for the newest report must not find an empty or half a one.
+        for path in directory.glob(f"*{stem}*"):
+            with suppress(OSError):
+                path.unlink()
+        raise
+
+
+def _write_all(report: Report, directory: Path, stem: str) -> Path:
     for card in report.ending.cards:
         text = "\n".join(render_card(card, report.ending.is_passed)) + "\n"
         _publish(directory / device_log_name(stem, card.device.bus_id), text)

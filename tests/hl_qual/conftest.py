@@ -108,6 +108,17 @@ def fake_plugins(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return behave
 
 
+@pytest.fixture
+def fake_env(box: Any, tmp_path: Path) -> dict[str, str]:
+    """The environment of the private box, in which `-t fake` is an installed test that needs no device."""
+    info = tmp_path / "site" / "fake_plugins-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-plugins\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[hl_qual.plugins]\nfake = fake_plugins:Fake\n")
+    paths = [str(info.parent), str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**box.env, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 @dataclasses.dataclass(frozen=True)
 class Qualified:
     """A run of hl_qual as a process: what it said, and the files of its report."""

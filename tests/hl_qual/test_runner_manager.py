@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,12 @@ from hl_qual.plugins.api import Job
 from hl_qual.runner_manager import Hooks, RunnerManager, RunRecord
 
 QUICK = Timing(start_limit_s=30, silence_limit_s=4, margin_s=1, stop_grace_s=0.3, kill_grace_s=0.5)
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the job files go: the directory of the test."""
+    monkeypatch.chdir(tmp_path)
 
 
 def jobs(count: int, duration_s: float = 0.2) -> list[Job]:
@@ -28,7 +36,7 @@ def jobs(count: int, duration_s: float = 0.2) -> list[Job]:
             None,
             1,
             {},
-            "",
+            ".",
             {},
         )
         for i in range(count)
@@ -75,6 +83,13 @@ def test_bad_runner_fails_its_card_only(
     assert bad.outcome.findings[0].device == bad.job.device
     assert good.outcome.verdict is Verdict.PASSED
     assert any("Finish running plugin with" in line for line in bad.lines) or behaviour == "raise"
+
+
+def test_a_runner_that_cannot_be_started_fails_its_card_only(fake_plugins: Callable[..., None]) -> None:
+    bad, good = jobs(2)
+    first, second = run([replace(bad, directory="/nowhere"), good])
+    assert codes(first) == ["RUNNER_START"] and "No such file" in str(first.outcome)
+    assert second.outcome is not None and second.outcome.verdict is Verdict.PASSED
 
 
 def test_silence_is_noticed_before_the_planned_end(fake_plugins: Callable[..., None]) -> None:
@@ -124,8 +139,6 @@ def test_interrupt_leaves_cards_that_were_not_begun_unexecuted(fake_plugins: Cal
 
 
 def test_runner_is_named_and_has_the_family_among_its_arguments(fake_plugins: Callable[..., None]) -> None:
-    from pathlib import Path
-
     from hl_qual import runner_manager
 
     fake_plugins(card0="hang")
