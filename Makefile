@@ -7,13 +7,14 @@ DESTDIR ?=
 SOURCES := $(shell find hlml hl_smi hl_qual device csrc -type f ! -name '*.pyc' 2>/dev/null)
 
 .DEFAULT_GOAL := wheel
-.PHONY: help wheel dev run test clients lint bench docs install uninstall clean prerequisites
+.PHONY: help wheel dev run test clients lint bench soak docs install uninstall clean prerequisites
 
 help:
 	@echo 'make            build the wheel and install it into $(VENV)'
 	@echo 'make run        the same, then the main job: hl-smi, hl_qual -t matmul_stress, hl-smi while it runs'
 	@echo 'make test       the same, then lint, types, import contracts and all tests'
 	@echo 'make bench      the rows of the speed table'
+	@echo 'make soak       writers killed a hundred thousand times, looking for torn states; some ten minutes'
 	@echo 'make docs       renew the generated tables under docs/'
 	@echo 'make install    library, header, pkg-config file and tools under DESTDIR and PREFIX; make uninstall removes them'
 	@echo 'make dev        editable install for development'
@@ -58,6 +59,9 @@ test: lint clients
 
 bench: wheel
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -P benchmarks/run.py
+
+soak: wheel
+	$(BIN)/python -P scripts/soak.py
 
 docs: wheel
 	$(BIN)/python docs/gen_hlml_table.py

@@ -1,5 +1,6 @@
 /* A box as an object: open the one that is meant, at a path, or a private one; close; what it is. */
 #include "attach.h"
+#include "box_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -124,7 +125,8 @@ static int open_default(gaudi_box **out, const char *path, bool for_writing, gau
     return rc != 0 ? rc : attach(out, path, for_writing, false, error);
 }
 
-int gaudi_box_open(gaudi_box **box, bool for_writing, gaudi_error *error)
+/* The place of the box that is meant; a box there may be replaced while we attach it, and then there is another one. */
+static int open_once(gaudi_box **box, bool for_writing, gaudi_error *error)
 {
     gaudi_place place;
     int rc = gaudi_place_find(&place, error);
@@ -133,7 +135,21 @@ int gaudi_box_open(gaudi_box **box, bool for_writing, gaudi_error *error)
     if (place.is_implicit && !place.exists)
         return open_default(box, place.path, for_writing, error);
     bool is_explicit = place.reason == GAUDI_PLACE_ENVIRONMENT_PATH || place.reason == GAUDI_PLACE_SUDO_USER;
-    return attach(box, place.path, for_writing, is_explicit, error);
+    rc = attach(box, place.path, for_writing, is_explicit, error);
+    if (rc == -ESTALE && place.is_implicit && place.reason == GAUDI_PLACE_USER)
+        gaudi_retired_clear(place.path); /* the next attempt makes another one */
+    return rc;
+}
+
+/* Somebody replaces the box just now, or died while doing so. */
+enum { OPEN_ATTEMPTS = 5 };
+
+int gaudi_box_open(gaudi_box **box, bool for_writing, gaudi_error *error)
+{
+    int rc = -ESTALE;
+    for (int attempt = 0; rc == -ESTALE && attempt < OPEN_ATTEMPTS; attempt++)
+        rc = open_once(box, for_writing, error);
+    return rc;
 }
 
 int gaudi_box_open_path(gaudi_box **box, const char *path, bool for_writing, gaudi_error *error)

@@ -55,7 +55,7 @@ typedef struct gaudi_place {
 /* Find the place of the box that the environment means. -EINVAL: $GAUDI_BOX is malformed. */
 int gaudi_place_find(gaudi_place *place, gaudi_error *error);
 
-/* ---- create.c: make and retire boxes ----------------------------------------------------------- */
+/* ---- create.c, retire.c: make and retire boxes ------------------------------------------------------- */
 
 /* Make the files of a box from its image aside and publish them by one rename. An existing box is
  * replaced and its files are marked retired. mode_group: group that may write, or -1. */

@@ -127,12 +127,18 @@ uint64_t gaudi_clock_at(const gaudi_clock *clock, uint64_t mono_ns);
 gaudi_clock gaudi_clock_of(const gaudi_box *box);
 uint64_t gaudi_monotonic_ns(void);
 
-/* lock.c: lock one byte of a file for this open file alone; fd -1 (a private box) always succeeds. -ETIMEDOUT. */
-int gaudi_lock(int fd, short range, unsigned int deadline_ms);
+/* lock.c: lock one byte of a file for this open file alone; fd -1 (a private box) always succeeds. -EAGAIN: it is locked. */
+int gaudi_try_lock(int fd, short range);
 void gaudi_unlock(int fd, short range);
 
-/* writer.c: take and give back the right to write a card. Begin fails with -EACCES, -ESTALE, -ENODEV or -ETIMEDOUT. */
+/* The lock of whoever writes a file, which its header shows. -ETIMEDOUT: a writer hangs. */
+int gaudi_writer_lock(int fd, gaudi_header *header);
+void gaudi_writer_unlock(int fd, gaudi_header *header);
+
+/* writer.c: take and give back the right to write a card. Begin fails with -EACCES, -ESTALE, -ENODEV or -ETIMEDOUT; the
+ * other form does not ask for permission and for the box. */
 int gaudi_write_begin(gaudi_card *card, gaudi_error *error);
+int gaudi_write_begin_anyway(gaudi_card *card, gaudi_error *error);
 void gaudi_write_end(gaudi_card *card);
 
 /* publish.c: one change of the core. It is applied to the state at `box_ns`, where the new future begins, possibly more

@@ -15,13 +15,14 @@
 #include "card_records.h"
 
 #define GAUDI_LAYOUT_MAJOR 1
-#define GAUDI_LAYOUT_MINOR 1
+#define GAUDI_LAYOUT_MINOR 2
 
 /* What a file of a box is; the second word of its header. */
 enum gaudi_file_kind { GAUDI_FILE_BOX = 1, GAUDI_FILE_CARD = 2 };
 
 /* First bytes of every file. `retired` is the one word that a replaced file still tells its readers:
- * 0 alive, 1 replaced or taken down, 2 driver unloaded. `writer_pid` is for messages only. */
+ * 0 alive, 1 replaced or taken down, 2 driver unloaded. `writer_pid` is for messages only;
+ * `writer_turn` moves with every writer, so that whoever waits knows whether one hangs. */
 typedef struct gaudi_header {
     uint64_t magic;
     uint32_t kind;
@@ -32,7 +33,8 @@ typedef struct gaudi_header {
     uint32_t index;
     uint32_t retired;
     uint32_t writer_pid;
-    uint32_t reserved[5];
+    uint32_t writer_turn;
+    uint32_t reserved[4];
 } gaudi_header;
 
 /* A section is two copies and a counter. The copy of now is slot[sequence & 1]; a writer fills the

@@ -1,5 +1,6 @@
 /* Setting the clock of a box: its rate, and steps forward. */
 #include "card_internal.h"
+#include "kill_point.h"
 
 #include <errno.h>
 #include <math.h>
@@ -25,17 +26,18 @@ int gaudi_box_clock_set(gaudi_box *box, double rate, uint64_t step_ns, gaudi_err
     if (!isfinite(rate) || rate > RATE_MAX)
         return gaudi_fail(error, -EINVAL, "a clock rate lies between 0 and %g", RATE_MAX);
     pthread_mutex_lock(&box->mutex);
-    int rc = gaudi_lock(box->fd, GAUDI_LOCK_WRITER, 1000);
+    int rc = gaudi_writer_lock(box->fd, &box->file->header);
     if (rc == 0) {
         gaudi_clock clock = gaudi_clock_of(box);
         carry_leases(box, &clock, rate >= 0.0 ? rate : clock.rate, step_ns);
+        gaudi_kill_point("leases carried over");
         uint64_t mono_ns = gaudi_monotonic_ns();
         clock.box0_ns = gaudi_clock_at(&clock, mono_ns) + step_ns;
         clock.mono0_ns = mono_ns;
         if (rate >= 0.0)
             clock.rate = rate;
         gaudi_section_write(&box->file->clock.sequence, sizeof clock, &clock);
-        gaudi_unlock(box->fd, GAUDI_LOCK_WRITER);
+        gaudi_writer_unlock(box->fd, &box->file->header);
         gaudi_doorbell_ring(box); /* whoever waits for a moment of box time has to reckon again */
     } else {
         gaudi_fail(error, rc, "the clock of box %s is locked by another process", box->path);

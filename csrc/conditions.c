@@ -1,6 +1,7 @@
 /* What a command or a fault sets on a card: power limit, reset, ambient, airflow, clock ceiling, loss, links. */
 #include "card_internal.h"
 #include "events.h"
+#include "kill_point.h"
 
 #include <errno.h>
 #include <math.h>
@@ -79,7 +80,9 @@ int gaudi_card_reset(gaudi_card *card, uint64_t duration_ns, gaudi_error *error)
     if (rc == 0)
         rc = gaudi_section_read(&card->file->core.sequence, sizeof core, &core);
     if (rc == 0) {
+        gaudi_kill_point("reset published");
         reset_rows(card);
+        gaudi_kill_point("counters reset");
         gaudi_breakdowns_end(card);
         gaudi_events_append(card, core.published_ns, kind, core.reset_count);
     }
@@ -152,6 +155,7 @@ int gaudi_box_set_link(gaudi_box *box, size_t card, unsigned int port, bool is_u
         __atomic_or_fetch(&box->file->link_up[card], bit, __ATOMIC_ACQ_REL);
     else
         __atomic_and_fetch(&box->file->link_up[card], ~bit, __ATOMIC_ACQ_REL);
+    gaudi_kill_point("link set, bell not rung");
     gaudi_doorbell_ring(box);
     return 0;
 }

@@ -1,15 +1,14 @@
-/* Making and retiring the files of a box. Files are built aside and appear by one rename; a file that
- * readers may have mapped is never truncated, resized or rewritten, only marked retired and unlinked. */
-#include "card_internal.h"
+/* Making the files of a box. They are built aside and appear by one rename. */
+#include "box_files.h"
+#include "kill_point.h"
 #include "trajectory.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -137,6 +136,7 @@ static int write_box(int dir, const gaudi_box_identity *identity, const gaudi_ca
         gaudi_image_fill_card(card, &cards[i], (uint32_t)i, generation, box->clock.slot[0].box0_ns);
         snprintf(name, sizeof name, "accel%zu", i);
         rc = write_file(dir, name, card, sizeof *card, group);
+        gaudi_kill_point("card file written");
     }
     if (rc == 0)
         rc = write_file(dir, "box", box, sizeof *box, group);
@@ -144,64 +144,6 @@ out:
     free(card);
     free(box);
     return rc;
-}
-
-/* Remove the files of a box directory and the directory. Names that are not ours stay, and it with them. */
-static void remove_box(const char *path)
-{
-    char name[32];
-    int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (dir >= 0) {
-        unlinkat(dir, "box", 0);
-        for (size_t i = 0; i < GAUDI_CARD_MAX; i++) {
-            snprintf(name, sizeof name, "accel%zu", i);
-            unlinkat(dir, name, 0);
-        }
-        close(dir);
-    }
-    rmdir(path);
-}
-
-static int mark_file(int dir, const char *name, size_t size, uint32_t retired)
-{
-    int fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    struct stat st;
-    if (fd < 0)
-        return -errno;
-    int rc = 0;
-    gaudi_header *header = MAP_FAILED;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size < (off_t)size) {
-        rc = -EBADMSG;
-        goto out;
-    }
-    header = mmap(NULL, sizeof *header, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (header == MAP_FAILED) {
-        rc = -errno;
-        goto out;
-    }
-    if (header->magic == GAUDI_MAGIC)
-        gaudi_store_u32(&header->retired, retired);
-out:
-    if (header != MAP_FAILED)
-        munmap(header, sizeof *header);
-    close(fd);
-    return rc;
-}
-
-/* Tell everybody who has these files mapped that they are history. */
-static void mark_box(const char *path, uint32_t retired)
-{
-    char name[32];
-    int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (dir < 0)
-        return;
-    mark_file(dir, "box", sizeof(gaudi_box_file), retired);
-    for (size_t i = 0; i < GAUDI_CARD_MAX; i++) {
-        snprintf(name, sizeof name, "accel%zu", i);
-        if (mark_file(dir, name, sizeof(gaudi_card_file), retired) == -ENOENT)
-            break;
-    }
-    close(dir);
 }
 
 /* The directory above the box: made if it is the caller's own place, and then it must be the caller's. */
@@ -223,62 +165,90 @@ static int make_parent(const char *path, char parent[GAUDI_PATH_LENGTH], gaudi_e
     return 0;
 }
 
-static int build_aside(const char *parent, const char *name, char aside[GAUDI_PATH_LENGTH],
-                       const gaudi_box_identity *identity, const gaudi_card_image *cards, size_t card_count, long group,
-                       gaudi_error *error)
+/* A box under construction: its directory, locked so that nobody takes it for a leftover. */
+typedef struct site {
+    char path[GAUDI_PATH_LENGTH];
+    int dir;
+} site;
+
+static int try_site(site *s, const char *parent, const char *name, gaudi_error *error)
 {
-    int length = snprintf(aside, GAUDI_PATH_LENGTH, "%s/.%s.XXXXXX", parent, name);
-    if (length < 0 || length >= GAUDI_PATH_LENGTH)
+    struct stat st;
+    int length = snprintf(s->path, sizeof s->path, "%s/.%s.XXXXXX", parent, name);
+    if (length < 0 || (size_t)length >= sizeof s->path)
         return gaudi_fail(error, -ENAMETOOLONG, "the path %s/%s is too long", parent, name);
-    if (!mkdtemp(aside))
+    if (!mkdtemp(s->path))
         return gaudi_fail(error, -errno, "cannot write in %s: %s", parent, strerror(errno));
-    int dir = open(aside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int rc = dir < 0 ? -errno : write_box(dir, identity, cards, card_count, group);
-    if (rc == 0 && fchmod(dir, group >= 0 ? 0775 : 0755) != 0)
-        rc = -errno;
-    if (rc == 0 && group >= 0 && fchown(dir, (uid_t)-1, (gid_t)group) != 0)
-        rc = -errno;
-    if (dir >= 0)
-        close(dir);
-    if (rc != 0) {
-        remove_box(aside);
-        return gaudi_fail(error, rc, "cannot write the box in %s: %s", parent, strerror(-rc));
-    }
-    return 0;
+    gaudi_kill_point("directory aside made");
+    s->dir = open(s->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (s->dir < 0 || flock(s->dir, LOCK_EX | LOCK_NB) != 0 || fstat(s->dir, &st) != 0)
+        return gaudi_fail(error, -errno, "cannot write in %s: %s", s->path, strerror(errno));
+    return st.st_nlink > 0 ? 0 : -EAGAIN;
 }
 
-/* rename(2) onto a directory works only if that is empty, so a box that exists is exchanged in one step. */
+/* Before the lock, another maker may take the directory for a leftover. */
+static int open_site(site *s, const char *parent, const char *name, gaudi_error *error)
+{
+    enum { ATTEMPTS = 10 };
+    int rc = -EAGAIN;
+    s->dir = -1;
+    for (int attempt = 0; attempt < ATTEMPTS && (rc == -EAGAIN || rc == -ENOENT); attempt++) {
+        if (s->dir >= 0)
+            close(s->dir);
+        rc = try_site(s, parent, name, error);
+    }
+    return rc;
+}
+
+static int build(const site *s, const gaudi_box_identity *identity, const gaudi_card_image *cards, size_t card_count,
+                 long group)
+{
+    int rc = write_box(s->dir, identity, cards, card_count, group);
+    if (rc == 0 && fchmod(s->dir, group >= 0 ? 0775 : 0755) != 0)
+        rc = -errno;
+    if (rc == 0 && group >= 0 && fchown(s->dir, (uid_t)-1, (gid_t)group) != 0)
+        rc = -errno;
+    return rc;
+}
+
+/* rename(2) onto a directory works only if that is empty, so a box that exists is exchanged in one step. It is marked
+ * retired before: whoever dies in between leaves readers that know, and no box that looks healthy for ever. */
 static int publish_box(const char *aside, const char *path, bool may_replace, gaudi_error *error)
 {
     int rc = rename(aside, path) == 0 ? 0 : -errno;
+    if ((rc == -ENOTEMPTY || rc == -EEXIST) && !may_replace)
+        return -EEXIST;
     if (rc == -ENOTEMPTY || rc == -EEXIST) {
-        if (!may_replace) {
-            remove_box(aside);
-            return -EEXIST;
-        }
         enum { EXCHANGE = 2 }; /* RENAME_EXCHANGE of linux/fs.h */
+        gaudi_box_mark(path, 1);
+        gaudi_kill_point("old box marked");
         rc = syscall(SYS_renameat2, AT_FDCWD, aside, AT_FDCWD, path, EXCHANGE) == 0 ? 0 : -errno;
-        if (rc == 0)
-            mark_box(aside, 1);
     }
-    if (rc != 0)
-        gaudi_fail(error, rc, "cannot publish the box at %s: %s", path, strerror(-rc));
-    remove_box(aside);
-    return rc;
+    gaudi_kill_point("new box in place");
+    return rc == 0 ? 0 : gaudi_fail(error, rc, "cannot publish the box at %s: %s", path, strerror(-rc));
 }
 
 static int create(const char *path, const gaudi_box_identity *identity, const gaudi_card_image *cards,
                   size_t card_count, long group, bool may_replace, gaudi_error *error)
 {
     char parent[GAUDI_PATH_LENGTH];
-    char aside[GAUDI_PATH_LENGTH];
+    site s = {.path = "", .dir = -1};
     if (card_count > GAUDI_CARD_MAX)
         return gaudi_fail(error, -EINVAL, "a box has at most %d cards", GAUDI_CARD_MAX);
     int rc = make_parent(path, parent, error);
+    if (rc != 0)
+        return rc;
+    const char *name = strrchr(path, '/') + 1;
+    gaudi_leftovers_sweep(parent, name);
+    rc = open_site(&s, parent, name, error);
+    if (rc == 0 && (rc = build(&s, identity, cards, card_count, group)) != 0)
+        gaudi_fail(error, rc, "cannot write the box in %s: %s", parent, strerror(-rc));
     if (rc == 0)
-        rc = build_aside(parent, strrchr(path, '/') + 1, aside, identity, cards, card_count, group, error);
-    if (rc == 0)
-        rc = publish_box(aside, path, may_replace, error);
+        rc = publish_box(s.path, path, may_replace, error);
+    if (s.path[0] != '\0')
+        gaudi_box_remove(s.path); /* what was replaced, or what failed; nothing if all went well */
+    if (s.dir >= 0)
+        close(s.dir);
     return rc;
 }
 
@@ -293,49 +263,4 @@ int gaudi_box_create_missing(const char *path, const gaudi_box_identity *identit
 {
     int rc = create(path, identity, cards, card_count, -1, false, error);
     return rc == -EEXIST ? 0 : rc; /* somebody else was faster: theirs is as good */
-}
-
-int gaudi_box_retire(const char *path, uint32_t retired, gaudi_error *error)
-{
-    char aside[GAUDI_PATH_LENGTH];
-    int length = snprintf(aside, sizeof aside, "%s.retired-%ld", path, (long)getpid());
-    if (length < 0 || (size_t)length >= sizeof aside)
-        return gaudi_fail(error, -ENAMETOOLONG, "the path %s is too long", path);
-    if (rename(path, aside) != 0)
-        return gaudi_fail(error, -errno, "cannot take down the box at %s: %s", path, strerror(errno));
-    mark_box(aside, retired);
-    remove_box(aside);
-    return 0;
-}
-
-int gaudi_box_set_driver(const char *path, bool is_loaded, gaudi_error *error)
-{
-    struct stat st;
-    int rc = 0;
-    gaudi_box_file *box = MAP_FAILED;
-    int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int fd = dir < 0 ? -1 : openat(dir, "box", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) {
-        rc = gaudi_fail(error, -errno, "cannot open %s/box: %s", path, strerror(errno));
-        goto out;
-    }
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof *box) {
-        rc = gaudi_fail(error, -EBADMSG, "%s/box is not a file of an emulated box", path);
-        goto out;
-    }
-    box = mmap(NULL, sizeof *box, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (box == MAP_FAILED)
-        rc = gaudi_fail(error, -errno, "cannot map %s/box: %s", path, strerror(errno));
-    else if (box->header.magic != GAUDI_MAGIC || box->header.kind != GAUDI_FILE_BOX)
-        rc = gaudi_fail(error, -EBADMSG, "%s/box is not a file of an emulated box", path);
-    else
-        gaudi_store_u32(&box->driver_loaded, is_loaded ? 1 : 0);
-out:
-    if (box != MAP_FAILED)
-        munmap(box, sizeof *box);
-    if (fd >= 0)
-        close(fd);
-    if (dir >= 0)
-        close(dir);
-    return rc;
 }

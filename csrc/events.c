@@ -1,6 +1,7 @@
 #include "events.h"
 
 #include "card_internal.h"
+#include "kill_point.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -105,10 +106,13 @@ void gaudi_events_append(gaudi_card *card, uint64_t box_ns, uint64_t kind, uint6
     uint64_t number = gaudi_load_u64(&events->head) + 1;
     gaudi_event *slot = &events->event[number % GAUDI_EVENT_MAX];
     gaudi_store_u64(&slot->sequence, 0); /* a reader of the old event now sees that it was lost */
+    gaudi_kill_point("event erased");
     gaudi_store_u64(&slot->box_ns, box_ns);
     gaudi_store_u64(&slot->kind, kind);
     gaudi_store_u64(&slot->argument, argument);
+    gaudi_kill_point("event written");
     gaudi_store_u64(&slot->sequence, number);
+    gaudi_kill_point("event numbered");
     gaudi_store_u64(&events->head, number);
 }
 

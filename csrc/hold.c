@@ -1,8 +1,8 @@
 /* Holding a card: exclusive by a lock that the kernel frees at any death, renewed by one thread. */
 #include "card_internal.h"
+#include "kill_point.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -75,6 +75,7 @@ static void note_holder(gaudi_card *card, const gaudi_processes *who, uint64_t t
 {
     gaudi_core core;
     gaudi_section_write(&card->file->processes.sequence, sizeof *who, who);
+    gaudi_kill_point("holder named, token not set");
     if (gaudi_section_read(&card->file->core.sequence, sizeof core, &core) != 0)
         return;
     core.holder_token = token;
@@ -83,31 +84,27 @@ static void note_holder(gaudi_card *card, const gaudi_processes *who, uint64_t t
     gaudi_section_write(&card->file->core.sequence, sizeof core, &core);
 }
 
+/* Also of a box that was taken down: its holder may go as it came. */
 static int write_holder(gaudi_card *card, const gaudi_processes *who, uint64_t token, gaudi_error *error)
 {
-    pthread_mutex_lock(&card->mutex);
-    int rc = gaudi_lock(card->fd, GAUDI_LOCK_WRITER, 1000);
-    if (rc == 0) {
-        note_holder(card, who, token);
-        gaudi_unlock(card->fd, GAUDI_LOCK_WRITER);
-    } else {
-        gaudi_fail(error, rc, "card %zu is being written by pid %u, which does not go on; end that process",
-                   card->index, gaudi_load_u32(&card->file->header.writer_pid));
-    }
-    pthread_mutex_unlock(&card->mutex);
-    return rc;
+    int rc = gaudi_write_begin_anyway(card, error);
+    if (rc != 0)
+        return rc;
+    note_holder(card, who, token);
+    gaudi_write_end(card);
+    return 0;
 }
 
 int gaudi_card_acquire(gaudi_card *card, gaudi_process *holder, gaudi_error *error)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = GAUDI_LOCK_HOLDER, .l_len = 1};
     if (!card->box->is_writable)
         return gaudi_fail(error, -EACCES, "no permission to use card %zu of the box at %s", card->index,
                           card->box->path);
     if (gaudi_box_alive(card->box) != 0)
         return gaudi_fail(error, -ESTALE, "the box at %s was taken down", card->box->path);
-    if (card->is_held || (card->fd >= 0 && fcntl(card->fd, F_OFD_SETLK, &lock) != 0))
+    if (card->is_held || gaudi_try_lock(card->fd, GAUDI_LOCK_HOLDER) != 0)
         return busy(card, holder, error);
+    gaudi_kill_point("holder locked");
     gaudi_processes self = process_of_self();
     int rc = write_holder(card, &self, gaudi_monotonic_ns() | 1, error);
     if (rc != 0) {
@@ -129,6 +126,7 @@ void gaudi_card_release(gaudi_card *card)
     (void)gaudi_card_publish_activity(card, NONE, 1.0, NULL);
     (void)write_holder(card, &nobody, 0, NULL);
     card->is_held = false;
+    gaudi_kill_point("holder about to unlock");
     gaudi_unlock(card->fd, GAUDI_LOCK_HOLDER);
 }
 

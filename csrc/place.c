@@ -92,10 +92,13 @@ int gaudi_place_find(gaudi_place *place, gaudi_error *error)
             return gaudi_fail(error, -EINVAL, "GAUDI_BOX is too long a path; it may have %d characters",
                               GAUDI_PATH_LENGTH - 65);
         found.reason = GAUDI_PLACE_ENVIRONMENT_PATH;
-        snprintf(found.path, sizeof found.path, "%s", wanted);
-        const char *slash = strrchr(wanted, '/');
+        size_t length = strlen(wanted);
+        while (length > 1 && wanted[length - 1] == '/')
+            length--;
+        snprintf(found.path, sizeof found.path, "%.*s", (int)length, wanted);
+        const char *slash = strrchr(found.path, '/');
         snprintf(found.name, sizeof found.name, "%.64s", slash[1] ? slash + 1 : "box");
-        found.exists = exists(wanted);
+        found.exists = exists(found.path);
     } else if (is_name(wanted)) {
         find_by_name(&found, wanted);
         if (found.reason == GAUDI_PLACE_USER)

@@ -2,6 +2,7 @@
  * between leaves the last copy. What a change is stands in the file of its subject; here are activity and memory. */
 #include "card_internal.h"
 #include "events.h"
+#include "kill_point.h"
 #include "trajectory.h"
 
 #include <errno.h>
@@ -27,11 +28,15 @@ typedef struct draft {
     uint32_t flags;
 } draft;
 
+/* A future that was published just now and still lies ahead by half a notice is replaced: of futures that never come, only
+ * a few have to be kept for readers. */
 static uint64_t beginning(const gaudi_card *card, const gaudi_core *core)
 {
     uint64_t now_ns = gaudi_box_now(card->box);
-    uint64_t from_ns = now_ns + (uint64_t)(NOTICE_NS * gaudi_box_clock_rate(card->box));
-    return from_ns > core->published_ns ? from_ns : core->published_ns;
+    uint64_t notice_ns = (uint64_t)(NOTICE_NS * gaudi_box_clock_rate(card->box));
+    if (core->published_ns > now_ns + notice_ns / 2)
+        return core->published_ns;
+    return now_ns + notice_ns > core->published_ns ? now_ns + notice_ns : core->published_ns;
 }
 
 /* Announce the beginning while it still lies ahead. From then on no reader looks beyond it along the old future, however
@@ -42,6 +47,7 @@ static uint64_t announce(gaudi_card *card, const gaudi_core *core)
     for (int attempt = 0; attempt < ANNOUNCE_ATTEMPTS; attempt++) {
         from_ns = beginning(card, core);
         __atomic_store_n(&card->file->core.beginning_ns, from_ns, __ATOMIC_SEQ_CST);
+        gaudi_kill_point("beginning announced");
         if (gaudi_box_now(card->box) <= from_ns)
             break;
     }
@@ -54,7 +60,7 @@ static void keep_old(draft *d, uint64_t now_ns)
     const gaudi_core *core = &d->core;
     uint32_t i = gaudi_segment_find(core->segment, core->segment_count, now_ns);
     for (; i < core->segment_count && core->segment[i].start_ns < d->from_ns; i++) {
-        if (d->kept_count == GAUDI_SEGMENT_KEPT) /* more than that never begin within the notice */
+        if (d->kept_count == GAUDI_SEGMENT_KEPT) /* more than that never begin within a notice */
             memmove(d->kept, d->kept + 1, (--d->kept_count) * sizeof d->kept[0]);
         d->kept[d->kept_count++] = core->segment[i];
     }
@@ -96,10 +102,22 @@ static void lay_out(const gaudi_card *card, draft *d)
                                                                 d->from_ns, core->segment + d->kept_count);
 }
 
+/* Two changes that begin at the same moment make one event of a kind. */
+static bool is_in_ring(const gaudi_card *card, uint64_t box_ns, uint64_t kind)
+{
+    gaudi_event event;
+    uint64_t number = gaudi_events_head(card);
+    for (; number > 0 && gaudi_events_read(card, number, &event) == 0 && event.box_ns >= box_ns; number--) {
+        if (event.box_ns == box_ns && event.kind == kind)
+            return true;
+    }
+    return false;
+}
+
 static void append_derived(gaudi_card *card, uint64_t box_ns, uint64_t kinds)
 {
     for (uint64_t kind = 1; kind <= kinds; kind <<= 1) {
-        if (kinds & kind)
+        if ((kinds & kind) && !is_in_ring(card, box_ns, kind | GAUDI_EVENT_DERIVED))
             gaudi_events_append(card, box_ns, kind | GAUDI_EVENT_DERIVED, 0);
     }
 }
@@ -132,9 +150,11 @@ int gaudi_publish_locked(gaudi_card *card, gaudi_change apply, const void *with,
         lay_out(card, &d);
         gaudi_section_fill(sequence, sizeof d.core, &d.core);
         *is_ringing = fold_events(card, &d) || *is_ringing; /* before the commit: a reader of the new future finds them */
+        gaudi_kill_point("derived events folded");
         gaudi_section_commit(sequence);
     }
     gaudi_store_u64(&card->file->core.beginning_ns, 0);
+    gaudi_kill_point("publish done");
     return rc;
 }
 
@@ -146,6 +166,7 @@ int gaudi_publish(gaudi_card *card, gaudi_change apply, const void *with, gaudi_
         return rc;
     rc = gaudi_publish_locked(card, apply, with, &is_ringing);
     gaudi_write_end(card);
+    gaudi_kill_point("unlocked, bell not rung");
     if (is_ringing)
         gaudi_doorbell_ring(card->box);
     if (rc == -EBADMSG)

@@ -8,6 +8,7 @@
  * a later publish also sees the sequence that was stored before that publish began, and rejects. On
  * x86-64 both are plain moves; there is no fence, which ThreadSanitizer could not follow. */
 #include "card_internal.h"
+#include "kill_point.h"
 
 #include <errno.h>
 
@@ -49,12 +50,18 @@ int gaudi_section_read(const uint64_t *sequence, size_t slot_size, void *out)
 void gaudi_section_fill(uint64_t *sequence, size_t slot_size, const void *in)
 {
     uint64_t next = gaudi_load_u64(sequence) + 1;
-    gaudi_words_store((char *)(sequence + 8) + (next & 1) * slot_size, in, slot_size);
+    char *slot = (char *)(sequence + 8) + (next & 1) * slot_size;
+    size_t half = slot_size / 2 / sizeof(word) * sizeof(word);
+    gaudi_words_store(slot, in, half);
+    gaudi_kill_point("half a section filled");
+    gaudi_words_store(slot + half, (const char *)in + half, slot_size - half);
+    gaudi_kill_point("section filled");
 }
 
 void gaudi_section_commit(uint64_t *sequence)
 {
     gaudi_store_u64(sequence, gaudi_load_u64(sequence) + 1);
+    gaudi_kill_point("section committed");
 }
 
 void gaudi_section_write(uint64_t *sequence, size_t slot_size, const void *in)

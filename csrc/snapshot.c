@@ -10,9 +10,14 @@
 /* The part of the core before the segments. */
 #define CORE_HEAD_SIZE offsetof(gaudi_core, segment)
 
-/* How long readers wait at the beginning of a future that is about to be committed, box time. A writer that died in between
- * must not stop the clock of a card. */
-static const uint64_t BEGINNING_GRACE_NS = 1000000000;
+/* How long readers wait at the beginning of a future that is about to be committed, wall time: longer than a busy machine
+ * keeps a writer from running. A writer that died in between must not stop the clock of a card for good. */
+static const double BEGINNING_GRACE_NS = 1e9;
+
+static bool is_within_grace(const gaudi_card *card, uint64_t late_ns)
+{
+    return (double)late_ns < BEGINNING_GRACE_NS * fmax(gaudi_box_clock_rate(card->box), 1.0);
+}
 
 /* The box time at which the card is evaluated. The clock is read before the announcement: whoever reads it later than the
  * announced beginning also sees the announcement. */
@@ -20,8 +25,8 @@ uint64_t gaudi_card_moment(const gaudi_card *card)
 {
     uint64_t now_ns = gaudi_box_now(card->box);
     uint64_t beginning_ns = __atomic_load_n(&card->file->core.beginning_ns, __ATOMIC_SEQ_CST);
-    bool is_waiting = beginning_ns != 0 && now_ns > beginning_ns && now_ns - beginning_ns < BEGINNING_GRACE_NS;
-    return is_waiting ? beginning_ns : now_ns;
+    bool is_late = beginning_ns != 0 && now_ns > beginning_ns;
+    return is_late && is_within_grace(card, now_ns - beginning_ns) ? beginning_ns : now_ns;
 }
 
 /* Head of the core and the one segment that holds at *box_ns, of one publish. The box time is read
