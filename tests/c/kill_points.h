@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,6 +63,12 @@ static inline bool points_init(void)
     return points != MAP_FAILED;
 }
 
+/* Whoever ends the program by force leaves nobody behind. */
+static inline void die_with_parent(void)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 /* What a child does; it ends the process. */
 typedef void (*child_work)(const void *with, unsigned int seed);
 
@@ -70,6 +77,7 @@ static inline pid_t start_child(child_work work, const void *with, unsigned int 
     pid_t child = fork();
     if (child != 0)
         return child;
+    die_with_parent();
     fatal_point = where;
     fatal_pass = pass;
     alarm(CHILD_LIMIT_S);

@@ -2,7 +2,9 @@
  *
  * Arguments: a directory in which a box may be made, writes of each writer. Last line: "N passed, N failed". */
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,7 +57,7 @@ int main(int argc, char **argv)
         return 2;
     for (unsigned int i = 0; i < READERS + WRITERS; i++) {
         pid_t child = fork();
-        if (child == 0)
+        if (child == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0)
             _exit(i < READERS ? read_on(i) : write_on(i, strtoul(argv[2], NULL, 10)));
         failures += child < 0;
     }

@@ -60,6 +60,7 @@ static void read_on(size_t number)
     verdict *v = &shared->verdicts[number];
     if (gaudi_box_open_path(&box, path, false, NULL) != 0)
         _exit(2);
+    die_with_parent();
     while (!__atomic_load_n(&shared->is_over, __ATOMIC_ACQUIRE))
         judge(v, look_at_card(gaudi_box_card(box, 0), &seen, v) == 0, "box alive", 0, 0);
     _exit(0);

@@ -1,4 +1,4 @@
-"""Writers that die anywhere leave nothing torn, no lock and no orphan; many readers and writers do not disturb each other.
+"""Writers that die anywhere leave nothing torn, no lock and no orphan; a crowd does not disturb itself.
 
 `make soak` runs the same programs with a hundred thousand deaths.
 """
