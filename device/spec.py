@@ -89,7 +89,8 @@ class AsicInfo:
 
 @dataclass(frozen=True, slots=True)
 class MmeGeometry:
-    """A way to join the engines: width along the fast dimension (N), height along the other (M), in elements."""
+    """A way to join the engines: width along the fast dimension (N), height along the other (M), in elements. Up to
+    `unconstrained_max_sp` rows a port constraint does not bind."""
 
     name: str
     width: int
@@ -98,6 +99,7 @@ class MmeGeometry:
     grid_sp: int
     a_ports: int
     is_port_constrained: bool
+    unconstrained_max_sp: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,10 @@ class BatchTile:
     needs_broadcast_b: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class MmeSpec:
+    """Compared and hashed by identity, so that plans can be kept."""
+
     clock_mhz: int
     engines: int
     macs_per_engine: int

@@ -29,9 +29,10 @@ class SyncedDescriptors:
 
 @dataclass(frozen=True, slots=True)
 class _Access:
-    """Descriptor number `order` touches `operand`; its place in its queue counts from 1."""
+    """A descriptor touches the bytes from start to end of a tensor or memory; its place in its queue counts from 1."""
 
-    operand: Operand
+    start: int
+    end: int
     is_write: bool
     engine: EngineClass
     place: int
@@ -45,30 +46,38 @@ class _History:
         self._accesses: dict[object, list[_Access]] = {}
 
     def conflicts(self, descriptor: Descriptor) -> list[_Access]:
-        found = [
-            access
-            for operand in descriptor.reads
-            for access in self._accesses.get(operand.space, [])
-            if access.is_write and access.operand.overlaps(operand)
-        ]
+        found: list[_Access] = []
+        for operand in descriptor.reads:
+            start, end = _range(operand)
+            for access in self._accesses.get(operand.space, ()):
+                if access.is_write and access.start < end and start < access.end:
+                    found.append(access)
         for operand in descriptor.writes:
-            found.extend(a for a in self._accesses.get(operand.space, []) if a.operand.overlaps(operand))
+            start, end = _range(operand)
+            for access in self._accesses.get(operand.space, ()):
+                if access.start < end and start < access.end:
+                    found.append(access)
         return found
 
     def add(self, descriptor: Descriptor, place: int, signal: SyncPoint) -> None:
         for operand in descriptor.writes:
             self._forget_within(operand)
-            self._append(_Access(operand, True, descriptor.engine, place, signal))
+            self._append(operand, _Access(*_range(operand), True, descriptor.engine, place, signal))
         for operand in descriptor.reads:
-            self._append(_Access(operand, False, descriptor.engine, place, signal))
+            self._append(operand, _Access(*_range(operand), False, descriptor.engine, place, signal))
 
-    def _append(self, access: _Access) -> None:
-        self._accesses.setdefault(access.operand.space, []).append(access)
+    def _append(self, operand: Operand, access: _Access) -> None:
+        self._accesses.setdefault(operand.space, []).append(access)
 
     def _forget_within(self, written: Operand) -> None:
         """Who collides with these bytes later collides with this write, which is ordered behind all of them."""
+        start, end = _range(written)
         accesses = self._accesses.get(written.space, [])
-        self._accesses[written.space] = [access for access in accesses if not _covers(written, access.operand)]
+        self._accesses[written.space] = [each for each in accesses if each.start < start or end < each.end]
+
+
+def _range(operand: Operand) -> tuple[int, int]:
+    return operand.offset_bytes, operand.offset_bytes + operand.size_bytes
 
 
 def assign_sync(descriptors: Sequence[Descriptor], sync: SyncSpec) -> SyncedDescriptors:
@@ -117,8 +126,3 @@ def _signals(descriptors: Sequence[Descriptor], sync: SyncSpec) -> tuple[list[Sy
     if objects > sync.objects:
         raise GraphError(f"{len(descriptors)} descriptors need {objects} sync objects, the ASIC has {sync.objects}")
     return signals, objects
-
-
-def _covers(outer: Operand, inner: Operand) -> bool:
-    inner_end = inner.offset_bytes + inner.size_bytes
-    return outer.offset_bytes <= inner.offset_bytes and inner_end <= outer.offset_bytes + outer.size_bytes

@@ -48,7 +48,7 @@ def _moved(work: Work, read_bytes: int, write_bytes: int, chip_bytes: int) -> Wo
         work,
         hbm_read_bytes=work.hbm_read_bytes - read_bytes,
         hbm_write_bytes=work.hbm_write_bytes - write_bytes,
-        sram_bytes=chip_bytes,
+        sram_bytes=work.sram_bytes + chip_bytes,
     )
 
 

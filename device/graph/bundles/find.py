@@ -6,11 +6,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from device.graph.ir import Graph, Node
-from device.graph.ops import GEMM, MME_GUIDS, gemm_params
+from device.graph.ops import BATCH_GEMM, GEMM, gemm_params
 from device.graph.program import program_of
 from device.recipe.tpc_ops import parse_row
 
-__all__ = ["Bundle", "find_bundles", "sliced_dims"]
+__all__ = ["GEMM_GUIDS", "Bundle", "find_bundles", "sliced_dims"]
+
+GEMM_GUIDS = frozenset({GEMM, BATCH_GEMM})
+"""Multiplications that can be cut."""
 
 # More nodes than this do not go into one bundle: the buffers of its slices would not fit side by side.
 _MOST_NODES = 12
@@ -60,7 +63,7 @@ def find_bundles(graph: Graph, seed: Node, taken: Collection[str] = ()) -> tuple
     found: list[Bundle] = []
     for axis in _axes(graph, seed):
         bundle = _grown(graph, seed, axis, taken)
-        if bundle is not None and any(node.guid not in MME_GUIDS for node in bundle.nodes):
+        if bundle is not None and any(node.guid not in GEMM_GUIDS for node in bundle.nodes):
             found.append(bundle)
     return tuple(found)
 
@@ -68,7 +71,7 @@ def find_bundles(graph: Graph, seed: Node, taken: Collection[str] = ()) -> tuple
 def sliced_dims(graph: Graph, node: Node, axis: int) -> tuple[int | None, ...] | None:
     """If dimension `axis` of a node's result is cut: which dimension of each input is, or None for one that every slice
     needs whole. None if the node cannot be cut so."""
-    if node.guid in MME_GUIDS:
+    if node.guid in GEMM_GUIDS:
         return _matrix_dims(graph, node, axis)
     if parse_row(node.guid) is not None:
         return None if axis == 0 else (axis, *(None for _ in node.inputs[1:]))
@@ -161,7 +164,7 @@ def _add_producers(graph: Graph, chain: dict[str, Node], dims: _Cuts, taken: Col
         if producer is None or axis is None or producer.name in chain or not _is_free(producer, taken):
             continue
         is_inner = not graph.tensor(name).is_persistent and _are_within(graph.consumers(name), chain)
-        if not is_inner or producer.guid in MME_GUIDS or not _note_inputs(graph, producer, axis, dims):
+        if not is_inner or producer.guid in GEMM_GUIDS or not _note_inputs(graph, producer, axis, dims):
             continue
         chain[producer.name] = producer
         waiting.extend(producer.inputs)

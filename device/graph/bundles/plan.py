@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 from device.cost import CopyShape, OperationCost, Work, copy_work, operation_cost
 from device.engine_class import EngineClass
-from device.graph.bundles.find import Bundle
+from device.graph.bundles.find import GEMM_GUIDS, Bundle
 from device.graph.ir import Graph, Node, Tensor
 from device.graph.node_work import node_work
-from device.graph.ops import MME_GUIDS, gemm_params
+from device.graph.ops import gemm_params
 from device.spec import AsicSpec, SramKind
 
 __all__ = ["BundlePlan", "is_strided", "plan_bundle"]
@@ -108,16 +108,17 @@ class _Estimator:
                 if self._shared and buffer_bytes + shared_bytes <= self._capacity:
                     yield self._plan(extent, part, works, True, self._shared)
                 yield self._plan(extent, part, works, True, ())
-            yield self._plan(extent, part, works, False, ())
+            else:
+                yield self._plan(extent, part, works, False, ())
 
     def _shared_matrices(self) -> tuple[str, ...]:
-        matrices = (name for node in self._bundle.nodes if node.guid in MME_GUIDS for name in node.inputs[:2])
+        matrices = (name for node in self._bundle.nodes if node.guid in GEMM_GUIDS for name in node.inputs[:2])
         return tuple(dict.fromkeys(name for name in matrices if name not in self._bundle.dims))
 
     def _spread_tensors(self) -> tuple[str, ...]:
         """Strided slices that a copy gathers for the TPC or spreads after it; an MME reads them as they lie."""
         bundle = self._bundle
-        by_mme = {name for node in bundle.nodes if node.guid in MME_GUIDS for name in node.inputs[:2]}
+        by_mme = {name for node in bundle.nodes if node.guid in GEMM_GUIDS for name in node.inputs[:2]}
         names = [name for name in (*bundle.inputs, bundle.result) if name not in by_mme or name == bundle.result]
         return tuple(name for name in names if is_strided(self._graph, name, bundle.dims[name]))
 
@@ -206,16 +207,14 @@ def _fill_s(one: _Slice) -> float:
 
 
 def _moved(work: Work, read_bytes: int, write_bytes: int) -> Work:
-    return replace(
-        work,
-        hbm_read_bytes=max(work.hbm_read_bytes - read_bytes, 0),
-        hbm_write_bytes=max(work.hbm_write_bytes - write_bytes, 0),
-        sram_bytes=read_bytes + write_bytes,
-    )
+    """With so many bytes on the chip instead of across the HBM."""
+    read_left, write_left = max(work.hbm_read_bytes - read_bytes, 0), max(work.hbm_write_bytes - write_bytes, 0)
+    chip_bytes = work.sram_bytes + read_bytes + write_bytes
+    return Work(work.engine, work.cycles, work.fixed_ns, read_left, write_left, work.flops, chip_bytes)
 
 
 def _without_geometry(node: Node) -> Node:
-    return replace(node, params=replace(gemm_params(node), geometry=None)) if node.guid in MME_GUIDS else node
+    return replace(node, params=replace(gemm_params(node), geometry=None)) if node.guid in GEMM_GUIDS else node
 
 
 def _rounded(value: int, grain: int) -> int:

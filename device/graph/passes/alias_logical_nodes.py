@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from device.graph.ir import Graph, Node, Tensor
 from device.graph.moves import View, is_view, views_of
-from device.graph.ops import CONCAT, LOGICAL, MEMCPY, MME_GUIDS, SLICE
+from device.graph.ops import CONCAT, GEMM, LOGICAL, MEMCPY, SLICE
 
 __all__ = ["alias_logical_nodes"]
 
@@ -17,7 +17,7 @@ def alias_logical_nodes(graph: Graph) -> Graph:
     before: x -> reshape -> y -> relu; a, b -> concat -> c      after: y in x +0; a in c +0, b in c +256
 
     A tensor that is persistent, or lies in another one already, stays where it is; what cannot be a view is copied. A
-    window of a matrix (its rows do not follow each other) is a view only if nobody but an MME reads it, or if a copy
+    window of a matrix (its rows do not follow each other) is a view only if gemms alone read it, or if a copy
     alone writes it. Needs inferred dimensions and scheduled nodes. Keeps every value bit for bit: each tensor has one
     writer, so nobody changes what lies in a view.
     """
@@ -55,10 +55,7 @@ class _Aliases:
             return all(reader.guid == CONCAT for reader in self._graph.consumers(inner))
         if producer is None or producer.guid != SLICE:
             return False
-        return all(
-            reader.guid in MME_GUIDS and len(self._graph.tensor(reader.outputs[0]).shape) == 2
-            for reader in self._graph.consumers(inner)
-        )
+        return all(reader.guid == GEMM for reader in self._graph.consumers(inner))
 
     def _place(self, inner: str, outer: str, view: View | None) -> bool:
         """`inner` within `outer`; False where that is impossible."""

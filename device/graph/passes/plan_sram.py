@@ -44,7 +44,9 @@ def _placed(graph: Graph, spec: AsicSpec, idle_nodes: int, spills: bool = False)
             continue
         size = _rounded(tensor.size_bytes)
         start = taken.lowest_gap(size)
-        if tensor.view_of is None and start + size <= sram_capacity(spec):
+        if tensor.view_of is not None:  # it lies in something else after all
+            changed[tensor.name] = replace(tensor, place=Place.HBM)
+        elif start + size <= sram_capacity(spec):
             taken.take(start, size, last_use[tensor.name] + idle_nodes)
             changed[tensor.name] = replace(tensor, workspace_offset=start)
         elif spills:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from device.graph.bundles import find_bundles, plan_bundle, sliced
+from device.graph.bundles import GEMM_GUIDS, find_bundles, plan_bundle, sliced
 from device.graph.ir import Graph
-from device.graph.ops import MME_GUIDS
 from device.spec import AsicSpec
 
 __all__ = ["slice_bundles"]
@@ -23,7 +22,7 @@ def slice_bundles(graph: Graph, spec: AsicSpec) -> Graph:
     """
     taken: set[str] = set()
     for seed in graph.nodes:
-        if seed.guid not in MME_GUIDS or seed.bundle is not None or seed.name in taken:
+        if seed.guid not in GEMM_GUIDS or seed.bundle is not None or seed.name in taken:
             continue
         plans = [plan_bundle(graph, bundle, spec) for bundle in find_bundles(graph, seed, taken)]
         best = min((plan for plan in plans if plan is not None), key=lambda plan: plan.seconds, default=None)

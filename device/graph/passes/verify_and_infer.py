@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from device.errors import GraphError
 from device.graph.ir import Graph, Node, Tensor
-from device.graph.ops import CONCAT, MEMCPY, MME_GUIDS, SLICE, infer_output_dims
+from device.graph.ops import CONCAT, GEMM, MEMCPY, SLICE, infer_output_dims
 
 __all__ = ["verify_and_infer"]
 
@@ -69,7 +69,7 @@ def _check_windows(graph: Graph) -> None:
             continue
         producer = graph.producer(tensor.name)
         users = [*graph.consumers(tensor.name), *([producer] if producer else [])]
-        unfit = [node for node in users if node.guid not in MME_GUIDS | {SLICE, CONCAT, MEMCPY}]
+        unfit = [node for node in users if node.guid not in (GEMM, SLICE, CONCAT, MEMCPY)]
         inner = [other for other in graph.tensors if other.view_of == tensor.name]
         if unfit or inner:
             raise GraphError(

@@ -140,6 +140,62 @@ def test_broadcast_b_halves_the_columns_that_a_small_gemm_takes_on_gaudi3() -> N
     assert (plan.tile_width, plan.tile_height, plan.concurrency) == (256, 128, 16)
 
 
+def test_idle_engines_share_the_common_dimension_of_a_single_small_gemm() -> None:
+    spec = load_spec("gaudi3")
+    shape = GemmShape(128, 128, 65536)
+    plan = plan_gemm(shape, MmeType.BF16, spec.mme)
+    assert (plan.concurrency, plan.cd_concurrency, plan.cycles) == (1, 8, 65536 // 8)
+    work = gemm_work(plan, shape, MmeType.BF16, 2)
+    assert work.sram_bytes == 7 * 128 * 128 * 4
+    assert plan_gemm(GemmShape(128, 128, 512), MmeType.BF16, spec.mme).cycles == spec.mme.roll_up_cycles
+
+
+def test_the_batch_is_preferred_to_the_common_dimension_unless_that_is_accelerated_more() -> None:
+    mme = load_spec("gaudi3").mme
+    geometry = mme.geometry("2xh")
+    few = plan_geometry(GemmShape(128, 128, 65536, batch=2), MmeType.BF16, geometry, mme)
+    many = plan_geometry(GemmShape(128, 128, 65536, batch=16), MmeType.BF16, geometry, mme)
+    assert (few.concurrency, few.cd_concurrency, few.cycles) == (1, 8, 2 * 65536 // 8)
+    assert (many.concurrency, many.cd_concurrency, many.cycles) == (16, 1, 65536)
+
+
+def test_a_tall_geometry_with_few_rows_has_a_port_to_spare() -> None:
+    mme = load_spec("gaudi2").mme
+    geometry = mme.geometry("4xh")
+    for shape, mme_type, constrained in [
+        (GemmShape(192, 512, 4096), MmeType.BF16, 0),
+        (GemmShape(193, 512, 4096), MmeType.BF16, 1),
+        (GemmShape(192, 512, 4096, transpose_a=True), MmeType.BF16, 1),
+        (GemmShape(192, 512, 4096), MmeType.FP8, 1),
+    ]:
+        assert plan_geometry(shape, mme_type, geometry, mme).constrained_steps == constrained
+
+
+def test_constrained_steps_of_a_convolution_count_twice() -> None:
+    mme = load_spec("gaudi2").mme
+    geometry = mme.geometry("4xw")
+    gemm, convolution = (
+        plan_geometry(GemmShape(1000, 4096, 4096, is_convolution=flag), MmeType.BF16, geometry, mme)
+        for flag in (False, True)
+    )
+    assert convolution.cycles == gemm.cycles + gemm.constrained_steps * 4096
+
+
+@pytest.mark.parametrize(
+    ("mnk", "geometry", "a_fetches", "b_fetches"),
+    [
+        ((4096, 4096, 64), "2xh", 1, 8),
+        ((4096, 100, 64), "2xh", 1, 1),
+        ((4096, 4096, 64), "4xw", 4, 1),
+        ((100, 4096, 64), "4xw", 1, 1),
+    ],
+)
+def test_the_walk_keeps_one_operand_and_fetches_the_other_again(mnk, geometry, a_fetches, b_fetches) -> None:
+    mme = load_spec("gaudi2").mme
+    plan = plan_geometry(GemmShape(*mnk), MmeType.BF16, mme.geometry(geometry), mme)
+    assert (plan.a_fetches, plan.b_fetches) == (a_fetches, b_fetches)
+
+
 def test_type_that_the_asic_lacks_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="does not multiply fp32_ieee; it has fp8, bf16"):
         plan_gemm(GemmShape(1, 1, 1), MmeType.FP32_IEEE, load_spec("gaudi3").mme)
