@@ -1,7 +1,7 @@
 """The MME model against worked examples, and what the formulas promise for any shape."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from device.cost import (
@@ -112,7 +112,9 @@ def test_no_shape_beats_the_peak_and_the_choice_is_the_fastest(shape: GemmShape,
 
 @given(SHAPES)
 def test_a_step_that_loads_a_transposed_operand_is_never_slower(shape: GemmShape) -> None:
+    """But with few rows, where only an A that lies straight has the spare port."""
     mme = load_spec("gaudi2").mme
+    assume(shape.m > 192)
     plain = GemmShape(shape.m, shape.n, shape.k, shape.batch)
     assert plan_gemm(shape, MmeType.BF16, mme).cycles <= plan_gemm(plain, MmeType.BF16, mme).cycles
 
