@@ -79,6 +79,23 @@ int gaudi_card_count_pcie(gaudi_card *card, uint64_t rx_bytes, uint64_t tx_bytes
     return update(card, add_pcie, bytes, error);
 }
 
+static bool is_same_row(const gaudi_row *a, const gaudi_row *b)
+{
+    return a->hbm == b->hbm && a->pseudo_channel == b->pseudo_channel && a->stack_id == b->stack_id &&
+           a->bank == b->bank && a->row == b->row;
+}
+
+/* A row waits once, and only while there are spares. One that was replaced before is a spare now, which may fail too. */
+static void add_row(gaudi_rows *rows, const gaudi_row *row)
+{
+    for (uint32_t i = 0; i < rows->row_count && i < GAUDI_ROW_MAX; i++) {
+        if (rows->row[i].is_pending && is_same_row(&rows->row[i], row))
+            return;
+    }
+    if (rows->row_count < GAUDI_ROW_MAX)
+        rows->row[rows->row_count++] = *row;
+}
+
 int gaudi_card_count_ecc(gaudi_card *card, const gaudi_rows *delta, gaudi_error *error)
 {
     gaudi_rows rows;
@@ -93,8 +110,8 @@ int gaudi_card_count_ecc(gaudi_card *card, const gaudi_rows *delta, gaudi_error 
         rows.sram_uncorrected[i] += delta->sram_uncorrected[i];
         rows.critical[i] += delta->critical[i];
     }
-    for (uint32_t i = 0; rc == 0 && i < delta->row_count && i < GAUDI_ROW_MAX && rows.row_count < GAUDI_ROW_MAX; i++)
-        rows.row[rows.row_count++] = delta->row[i];
+    for (uint32_t i = 0; rc == 0 && i < delta->row_count && i < GAUDI_ROW_MAX; i++)
+        add_row(&rows, &delta->row[i]);
     if (rc == 0)
         gaudi_section_write(&card->file->rows.sequence, sizeof rows, &rows);
     gaudi_write_end(card);

@@ -14,16 +14,28 @@ import errno
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from device._device import ffi, lib
+from device.address_map import HbmRow
 from device.engine_class import EngineShares
 from device.errors import BoxError, CardBusyError, CardLostError, DeviceError
 
-__all__ = ["Box", "CardIdentity", "CardReading", "CardState", "CardStatus", "FaultRecord", "Pulse", "device_error"]
+__all__ = [
+    "Box",
+    "CardIdentity",
+    "CardReading",
+    "CardState",
+    "CardStatus",
+    "FaultRecord",
+    "Pulse",
+    "RepairCause",
+    "RowRepair",
+    "device_error",
+]
 
 # C data has no useful static type.
 CData = Any
@@ -49,6 +61,7 @@ class CardIdentity:
     port_count: int
     memory_total_bytes: int
     memory_reserved_bytes: int
+    sram_bytes: int
     clock_soc_max_mhz: int
 
 
@@ -99,6 +112,23 @@ class FaultRecord:
     address: int
     injected_ns: int = 0
     parameters: tuple[int, int] = (0, 0)
+    hits: int = field(default=0, compare=False)
+
+
+class RepairCause(enum.IntEnum):
+    """Why a row is replaced, with HLML's values."""
+
+    SINGLE_BIT = 0
+    DOUBLE_BIT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RowRepair:
+    """A row that is replaced by a spare one, or will be at the next reset."""
+
+    row: HbmRow
+    cause: RepairCause
+    is_pending: bool
 
 
 def device_error(code: int, text: str) -> DeviceError:
@@ -138,6 +168,7 @@ class CardState:
             port_count=int(raw.port_count),
             memory_total_bytes=int(raw.memory_total_bytes),
             memory_reserved_bytes=int(raw.memory_reserved_bytes),
+            sram_bytes=int(raw.sram_bytes),
             clock_soc_max_mhz=int(raw.clock_soc_max_mhz),
         )
 
@@ -232,16 +263,45 @@ class CardState:
         """Bytes that the card received from the host, and sent to it."""
         _checked(lib.gaudi_card_count_pcie, self._card, rx_bytes, tx_bytes)
 
-    def count_ecc(self, hbm_corrected: int = 0, hbm_uncorrected: int = 0) -> None:
+    def count_ecc(
+        self,
+        hbm_corrected: int = 0,
+        hbm_uncorrected: int = 0,
+        sram_corrected: int = 0,
+        sram_uncorrected: int = 0,
+        repairs: tuple[RowRepair, ...] = (),
+    ) -> None:
+        """Errors to add to both kinds of counters, and rows to replace at the next reset; a row that waits already or
+        that finds no spare any more is left out."""
         delta = ffi.new("gaudi_rows *")
-        delta.hbm_corrected = [hbm_corrected, hbm_corrected]
-        delta.hbm_uncorrected = [hbm_uncorrected, hbm_uncorrected]
+        delta.hbm_corrected = [hbm_corrected] * 2
+        delta.hbm_uncorrected = [hbm_uncorrected] * 2
+        delta.sram_corrected = [sram_corrected] * 2
+        delta.sram_uncorrected = [sram_uncorrected] * 2
+        delta.row_count = len(repairs)
+        for raw, repair in zip(delta.row, repairs, strict=False):
+            row = repair.row
+            raw.hbm, raw.pseudo_channel, raw.stack_id, raw.bank = row.stack, row.pseudo_channel, row.stack_id, row.bank
+            raw.row, raw.cause, raw.is_pending = row.row, repair.cause, repair.is_pending
         _checked(lib.gaudi_card_count_ecc, self._card, delta)
 
     def limit_range(self) -> tuple[int, int]:
         """Lowest and highest power limit, mW."""
         physics = lib.gaudi_card_physics(self._card)
         return int(physics.limit_min_mw), int(physics.limit_max_mw)
+
+    def row_repairs(self) -> tuple[RowRepair, ...]:
+        """In the order in which they were asked for."""
+        rows = ffi.new("gaudi_rows *")
+        self._snapshot(lib.gaudi_card_read_rows(self._card, rows))
+        return tuple(
+            RowRepair(
+                HbmRow(raw.hbm, raw.pseudo_channel, raw.stack_id, raw.bank, raw.row),
+                RepairCause(raw.cause),
+                bool(raw.is_pending),
+            )
+            for raw in rows.row[0 : rows.row_count]
+        )
 
     def set_limit(self, limit_mw: int) -> None:
         """Owner of the box or root."""
@@ -262,10 +322,11 @@ class CardState:
         _checked(lib.gaudi_card_set_lost, self._card, is_lost)
 
     def add_fault(self, fault: FaultRecord) -> None:
-        raw = ffi.new("gaudi_fault *")
-        raw.kind, raw.flags, raw.degree = fault.kind, fault.flags, fault.degree
-        raw.seed, raw.address, raw.parameter = fault.seed, fault.address, fault.parameters
-        _checked(lib.gaudi_card_add_fault, self._card, raw)
+        _checked(lib.gaudi_card_add_fault, self._card, _raw_fault(fault))
+
+    def hit_fault(self, fault: FaultRecord, hits: int = 1) -> None:
+        """Note that it struck; BoxError if it is not there any more."""
+        _checked(lib.gaudi_card_hit_fault, self._card, _raw_fault(fault), hits)
 
     def remove_faults(self, kind: int | None = None) -> None:
         """All of a kind, or all."""
@@ -297,7 +358,17 @@ class CardState:
 
 def _fault_record(raw: CData) -> FaultRecord:
     parameters = (int(raw.parameter[0]), int(raw.parameter[1]))
-    return FaultRecord(raw.kind, raw.flags, raw.degree, raw.seed, raw.address, raw.injected_ns, parameters)
+    return FaultRecord(
+        raw.kind, raw.flags, raw.degree, raw.seed, raw.address, raw.injected_ns, parameters, int(raw.hits)
+    )
+
+
+def _raw_fault(fault: FaultRecord) -> CData:
+    raw = ffi.new("gaudi_fault *")
+    raw.kind, raw.flags, raw.degree = fault.kind, fault.flags, fault.degree
+    raw.seed, raw.address, raw.parameter = fault.seed, fault.address, fault.parameters
+    raw.injected_ns, raw.hits = fault.injected_ns, fault.hits
+    return raw
 
 
 class Box:

@@ -10,6 +10,7 @@
       DeviceResetError             9   the card was reset while work was in flight
       CardLostError               10   the card does not answer any more
       LaunchError                 11   a launch with wrong tensors, or one that the engines could not finish
+      EccError                    12   an access met memory that its error correcting code cannot correct
 
 The numbers are the exit statuses of a tool that ends because of the error; 2 stays free for usage errors.
 A message says what was found, what was expected and, where somebody can do something, what to do.
@@ -25,6 +26,7 @@ __all__ = [
     "CardLostError",
     "DeviceError",
     "DeviceResetError",
+    "EccError",
     "GraphError",
     "LaunchError",
     "OutOfDeviceMemoryError",
@@ -96,3 +98,13 @@ class LaunchError(DeviceError):
     """A launch with missing or unsuitable tensors, or one that the engines could not finish."""
 
     exit_status = 11
+
+
+class EccError(DeviceError):
+    """An access met an uncorrectable memory error at `address`; it did not end, what it wrote is undefined."""
+
+    exit_status = 12
+
+    def __init__(self, message: str, address: int) -> None:
+        super().__init__(message)
+        self.address = address

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import enum
 import functools
-import hashlib
 import threading
 import tomllib
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from pathlib import Path
 
 from device.card import Box, CardState, FaultRecord
 from device.errors import BoxError, SpecError
+from device.fault_places import IN_SPARE, is_replaced, memory_address
+from device.seeds import seeded
 
 __all__ = [
     "Action",
@@ -36,14 +37,12 @@ _CATALOGUE = Path(__file__).parent / "specs" / "faults.toml"
 # Of FaultRecord.flags.
 _ONCE = 1
 
-# HLML_EVENT_DRAM_ERR of hlml.h.
-_EVENT_DRAM_ERROR = 1 << 3
-
 
 class Action(enum.StrEnum):
     """Which part of the card a fault acts on."""
 
     ENGINE = "engine"
+    MEMORY = "memory"
     CONDITION = "condition"
     LOST = "lost"
     LINK = "link"
@@ -63,6 +62,7 @@ class Fault:
     minimum: float
     maximum: float
     visible: str
+    address: str = ""
 
 
 @functools.cache
@@ -102,16 +102,26 @@ def parse_degree(fault: Fault, text: str) -> float:
 
 
 def inject(
-    box: Box, index: int, fault: Fault, degree: float | None = None, seed: int = 0, is_once: bool = False
+    box: Box,
+    index: int,
+    fault: Fault,
+    degree: float | None = None,
+    seed: int = 0,
+    is_once: bool = False,
+    address: int = 0,
 ) -> FaultRecord:
     """Note the fault in the card file, then let it act. `is_once` is for engine faults: the first hit heals them."""
     value = _checked_degree(fault, fault.default if degree is None else degree, str(degree))
-    if is_once and fault.acts is not Action.ENGINE:
+    if is_once and fault.acts not in (Action.ENGINE, Action.MEMORY):
         raise BoxError(f"{fault.name} is a state and not an event, so it cannot happen once; heal it instead")
     card = box.card(index)
     if fault.acts is Action.LINK and value >= card.identity.port_count:
         raise BoxError(f"there is no port {value:g} on card {index}; it has {card.identity.port_count}, from 0 on")
-    record = FaultRecord(kind=fault.number, flags=_ONCE if is_once else 0, degree=value, seed=seed, address=0)
+    flags = _ONCE if is_once else 0
+    if fault.acts is Action.MEMORY:
+        address = memory_address(card, fault.name, address, seed, value)
+        flags |= IN_SPARE if is_replaced(card, address) else 0
+    record = FaultRecord(kind=fault.number, flags=flags, degree=value, seed=seed, address=address)
     card.add_fault(record)
     _act(box, card, fault, value)
     return record
@@ -149,11 +159,6 @@ def _act(box: Box, card: CardState, fault: Fault, degree: float) -> None:
             card.set_lost(True)
         case "link-down":
             box.set_link(card.index, int(degree), False)
-        case "hbm-sbe":
-            card.count_ecc(hbm_corrected=int(degree))
-        case "hbm-dbe":
-            card.count_ecc(hbm_uncorrected=int(degree))
-            card.post_event(_EVENT_DRAM_ERROR, int(degree))
 
 
 def _undo(box: Box, card: CardState, fault: Fault) -> None:
@@ -185,20 +190,31 @@ class FaultGate:
     def refresh(self) -> None:
         self._records = self._card.faults()
 
+    @property
+    def has_faults(self) -> bool:
+        return bool(self._records)
+
+    def active(self, name: str) -> tuple[FaultRecord, ...]:
+        """The faults of that name. Nothing is drawn."""
+        kind = find_fault(name).number
+        return tuple(record for record in self._records if record.kind == kind)
+
     def strikes(self, name: str) -> tuple[FaultRecord, ...]:
         """The faults of that name that hit now. Deterministic by seed and by how often this holder has asked."""
         if not self._records:
             return ()
-        kind = find_fault(name).number
+        return tuple(record for record in self.active(name) if self.draw(record, record.degree))
+
+    def draw(self, record: FaultRecord, chance: float = 1.0) -> bool:
+        """Whether it strikes this time. A hit is counted, and heals a fault that happens once."""
         with self._lock:
             self._questions += 1
-            return tuple(record for record in self._records if record.kind == kind and self._hits(record))
-
-    def _hits(self, record: FaultRecord) -> bool:
-        hit = seeded(record.seed, "hit", self._questions) < record.degree * 2.0**64
-        if hit and record.flags & _ONCE:
-            self._expire(record)
-        return hit
+            hit = seeded(record.seed, "hit", self._questions) < chance * 2.0**64
+            if hit and record.flags & _ONCE:
+                self._expire(record)
+            elif hit:
+                self._card.hit_fault(record)
+            return hit
 
     def _expire(self, record: FaultRecord) -> None:
         """Others of the same kind stay."""
@@ -207,9 +223,3 @@ class FaultGate:
         for other in self._records:
             if other.kind == record.kind:
                 self._card.add_fault(other)
-
-
-def seeded(*parts: object) -> int:
-    """64 bits that belong to these parts, the same everywhere."""
-    text = "\0".join(str(part) for part in parts)
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")

@@ -165,8 +165,10 @@ class TpcSpec:
 
 @dataclass(frozen=True, slots=True)
 class DmaSpec:
-    """The engines that copy within the card; 0 engines: copies run on the TPC."""
+    """The engines that copy within the card. `engines` serve compiled graphs, 0: their copies run on the TPC;
+    `command_engines` a copy that somebody asks the runtime for."""
 
+    command_engines: int
     clock_mhz: int
     bytes_per_cycle: int
     efficiency: float

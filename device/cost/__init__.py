@@ -6,6 +6,7 @@ peak are a matter of power and clock, which the caller knows. The HBM, the DMA a
 """
 
 from device.cost.dma import CopyShape, copy_work, fill_work
+from device.cost.memory import command_copy_work, command_fill_work, command_read_work
 from device.cost.mme import (
     GemmShape,
     MmePlan,
@@ -31,6 +32,9 @@ __all__ = [
     "RowShape",
     "Work",
     "candidate_geometries",
+    "command_copy_work",
+    "command_fill_work",
+    "command_read_work",
     "copy_work",
     "elementwise_work",
     "engine_clock_hz",

@@ -27,14 +27,16 @@ def pcie_bytes_per_s(spec: AsicSpec, generation: int, lanes: int) -> float:
     return _LANE_BYTES_PER_S[generation] * lanes * spec.pcie.efficiency
 
 
-def pcie_cost(size_bytes: int, spec: AsicSpec, generation: int, lanes: int, is_upload: bool) -> OperationCost:
-    """One copy. An upload comes from the host and writes the HBM, a download reads it."""
+def pcie_cost(
+    size_bytes: int, spec: AsicSpec, generation: int, lanes: int, is_upload: bool, is_hbm: bool = True
+) -> OperationCost:
+    """One copy. An upload comes from the host and writes the HBM or the SRAM, a download reads it."""
     work = Work(
         engine=EngineClass.PCIE,
         cycles=0,
         fixed_ns=spec.pcie.overhead_ns,
-        hbm_read_bytes=0 if is_upload else size_bytes,
-        hbm_write_bytes=size_bytes if is_upload else 0,
+        hbm_read_bytes=size_bytes if is_hbm and not is_upload else 0,
+        hbm_write_bytes=size_bytes if is_hbm and is_upload else 0,
         flops=0,
     )
     return transfer_cost(work, pcie_bytes_per_s(spec, generation, lanes), size_bytes, spec)

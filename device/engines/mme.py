@@ -16,9 +16,10 @@ from device._device import ffi, lib
 from device.dtypes import DataType
 from device.engines.step import ExecutionOptions, Operands
 from device.errors import LaunchError
-from device.faults import FaultGate, seeded
+from device.faults import FaultGate
 from device.memory import Bytes
 from device.recipe.descriptors import MmeGemm
+from device.seeds import seeded
 
 __all__ = ["GemmStep", "available_variants", "gemm_reference"]
 

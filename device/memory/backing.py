@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device._device import ffi, lib
-from device.memory.pattern import Pattern, PatternKind
+from device.memory.pattern import WORD_BYTES, Pattern, PatternKind
 
 __all__ = ["UNIT_BYTES", "Backing", "Bytes", "Generated", "HostPages", "MappedBlock", "Segment", "SparseBlock", "move"]
 
@@ -32,7 +32,15 @@ class Generated:
     shift: int = 0
 
     def fill(self, out: Bytes, address: int, threads: int) -> None:
-        self.pattern.fill(out, (address + self.shift) % 2**64, threads)
+        """Any range, also one that is not of whole words."""
+        begin = (address + self.shift) % 2**64
+        before = begin % WORD_BYTES
+        if before == 0 and out.size % WORD_BYTES == 0:
+            self.pattern.fill(out, begin, threads)
+            return
+        words = np.empty(-(-(before + out.size) // WORD_BYTES) * WORD_BYTES, np.uint8)
+        self.pattern.fill(words, begin - before, threads)
+        out[:] = words[before : before + out.size]
 
 
 # The kernel gives fresh pages as zeros; to the device they are undefined.

@@ -10,11 +10,23 @@ Compiling is another process' business if it likes: nothing here imports device.
 every operation, `model` computes nothing and paces launches so that box time equals device time.
 """
 
-from device.runtime.buffer import DeviceBuffer
+from device.runtime.buffer import DeviceBuffer, MemorySpace
 from device.runtime.card import Card
 from device.runtime.event import Event
 from device.runtime.launch import Launch, LaunchResult
 from device.runtime.session import ExecutionMode
 from device.runtime.stream import Stream
+from device.runtime.transfer import Transfer, TransferResult
 
-__all__ = ["Card", "DeviceBuffer", "Event", "ExecutionMode", "Launch", "LaunchResult", "Stream"]
+__all__ = [
+    "Card",
+    "DeviceBuffer",
+    "Event",
+    "ExecutionMode",
+    "Launch",
+    "LaunchResult",
+    "MemorySpace",
+    "Stream",
+    "Transfer",
+    "TransferResult",
+]

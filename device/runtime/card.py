@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.card import Box, CardReading, CardState, CardStatus
+from device.engine_class import EngineClass
 from device.engines import ExecutionOptions
 from device.errors import BoxError, DeviceResetError, LaunchError
-from device.memory import Bytes
-from device.runtime.buffer import DeviceBuffer
+from device.memory import Pattern
+from device.runtime.buffer import DeviceBuffer, MemorySpace
+from device.runtime.commands import check_command, copy_command, download_command, fill_command, upload_command
 from device.runtime.session import ExecutionMode, Session, SessionOptions
-from device.runtime.stream import Stream
+from device.runtime.stream import Stream, submitted
+from device.runtime.transfer import Command, Transfer
 from device.spec import AsicSpec
 
 __all__ = ["Card"]
@@ -87,27 +90,73 @@ class Card:
     def box_time_ns(self) -> int:
         return self._box.now_ns()
 
-    def malloc(self, size_bytes: int) -> DeviceBuffer:
-        """OutOfDeviceMemoryError names what was needed and what is available. Contents are undefined."""
+    def malloc(self, size_bytes: int, space: MemorySpace = MemorySpace.HBM, *, is_sparse: bool = False) -> DeviceBuffer:
+        """OutOfDeviceMemoryError names what was needed and what is available. Contents are undefined.
+
+        A sparse buffer may be larger than the host: it takes host memory only for what is not a pattern that `fill`
+        wrote, and for what recipes use.
+        """
         self._session.raise_if_broken()
-        return DeviceBuffer(self._session.memory.allocate(size_bytes), size_bytes)
+        memory = self._session.memory if space is MemorySpace.HBM else self._session.sram.memory
+        if memory is None:
+            raise LaunchError(f"the SRAM of a {self.spec.name} is a cache and has no addresses")
+        return DeviceBuffer(memory.allocate(size_bytes, is_sparse), size_bytes)
 
     def free(self, buffer: DeviceBuffer) -> None:
         """LaunchError for a buffer that is not allocated (any more). No launch may still use it."""
-        self._session.memory.free(buffer.address)
+        self._session.memory_at(buffer.address).memory.free(buffer.address)
 
-    def copy_to_device(self, buffer: DeviceBuffer, array: NDArray[Any], stream: Stream | None = None) -> None:
+    @property
+    def largest_free_bytes(self) -> int:
+        """Of the HBM, in one piece."""
+        return self._session.memory.largest_free_bytes
+
+    def copy_to_device(self, buffer: DeviceBuffer, array: NDArray[Any], stream: Stream | None = None) -> Transfer:
         """The bytes of `array` to the start of the buffer; at once, or in its turn on a stream, and then neither may
         change before the stream is synchronised."""
         source = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-        self._copy(self._view(buffer, source.size), source, True, stream)
+        self._check_size(buffer, source.size)
+        return self._do(upload_command(self._session, buffer.address, source), stream)
 
-    def copy_from_device(self, buffer: DeviceBuffer, array: NDArray[Any], stream: Stream | None = None) -> None:
-        """Fill `array`, which is contiguous, from the start of the buffer; at once, or in its turn on a stream."""
+    def copy_from_device(self, buffer: DeviceBuffer, array: NDArray[Any], stream: Stream | None = None) -> Transfer:
+        """Fill `array`, which is contiguous, from the start of the buffer; at once, or in its turn on a stream.
+        EccError."""
         if not array.flags.c_contiguous:
             raise LaunchError(f"copy into an array of shape {array.shape} that is not contiguous")
         destination = array.reshape(-1).view(np.uint8)
-        self._copy(destination, self._view(buffer, destination.size), False, stream)
+        self._check_size(buffer, destination.size)
+        return self._do(download_command(self._session, destination, buffer.address), stream)
+
+    def copy(
+        self,
+        destination: DeviceBuffer,
+        source: DeviceBuffer,
+        stream: Stream | None = None,
+        *,
+        engine: EngineClass = EngineClass.DMA,
+        channels: int | None = None,
+    ) -> Transfer:
+        """All of `source` to the start of `destination`, by the DMA with so many of its engines (None: all) or by the
+        TPC. EccError."""
+        self._check_size(destination, source.size_bytes)
+        command = copy_command(self._session, destination.address, source.address, source.size_bytes, engine, channels)
+        return self._do(command, stream)
+
+    def fill(
+        self,
+        buffer: DeviceBuffer,
+        pattern: Pattern,
+        stream: Stream | None = None,
+        *,
+        engine: EngineClass = EngineClass.DMA,
+    ) -> Transfer:
+        """Every word gets what the pattern has at its address; sizes are multiples of 8 bytes."""
+        return self._do(fill_command(self._session, buffer.address, buffer.size_bytes, pattern, engine), stream)
+
+    def check(self, buffer: DeviceBuffer, pattern: Pattern, stream: Stream | None = None, *, most: int = 8) -> Transfer:
+        """Read the buffer by the TPC and compare it with the pattern; the result has the mismatches, `most` of them
+        with address and values. EccError."""
+        return self._do(check_command(self._session, buffer.address, buffer.size_bytes, pattern, most), stream)
 
     def create_stream(self) -> Stream:
         stream = Stream(self._session, f"stream{len(self._streams)}")
@@ -135,16 +184,17 @@ class Card:
     ) -> None:
         self.close()
 
-    def _view(self, buffer: DeviceBuffer, size_bytes: int) -> Bytes:
+    def _check_size(self, buffer: DeviceBuffer, size_bytes: int) -> None:
         if size_bytes > buffer.size_bytes:
             raise LaunchError(f"a copy of {size_bytes} bytes and a buffer of {buffer.size_bytes}")
-        return self._session.memory.resolve(buffer.address, size_bytes)
 
-    def _copy(self, destination: Bytes, source: Bytes, is_upload: bool, stream: Stream | None) -> None:
-        if stream is None:
-            self._session.copy(destination, source, is_upload)
-        else:
-            stream.copy(destination, source, is_upload)
+    def _do(self, command: Command, stream: Stream | None) -> Transfer:
+        if stream is not None:
+            return stream.command(command)
+        self._session.raise_if_broken()
+        transfer = Transfer(self._session, command, submitted(self._session, command, ()))
+        transfer.run_now()
+        return transfer
 
 
 def _held(card: CardState) -> CardState:

@@ -17,6 +17,7 @@ class Event(Pending):
         super().__init__()
         self.ticket = ticket
         self._session = session
+        self._begin_s = session.now_s
 
     def synchronize(self) -> None:
         """Wait. Raises what went wrong before it in its stream."""
@@ -30,7 +31,7 @@ class Event(Pending):
         return self._end_s() - earlier._end_s()
 
     def _end_s(self) -> float:
-        return 0.0 if self.ticket is None else self.ticket.end_s
+        return self._begin_s if self.ticket is None else self.ticket.end_s
 
 
 class EventWait(Pending):

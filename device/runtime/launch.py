@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from device.card import Pulse
-from device.engines import Step
-from device.errors import DeviceError, LaunchError
+from device.errors import DeviceError, EccError, LaunchError
 from device.recipe import LaunchCost
-from device.runtime.loaded_recipe import LoadedRecipe
+from device.runtime.loaded_recipe import Binding, LoadedRecipe
 from device.runtime.pending import Pending
 from device.runtime.session import Session
 from device.runtime.time_lines import Ticket
 
 __all__ = ["Launch", "LaunchResult"]
+
+_NO_FAULTS = contextlib.nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +34,18 @@ class Launch(Pending):
     """Handed out by Stream.launch."""
 
     def __init__(
-        self, session: Session, recipe: LoadedRecipe, steps: tuple[Step, ...], ticket: Ticket, source: object
+        self, session: Session, recipe: LoadedRecipe, binding: Binding, ticket: Ticket, source: object
     ) -> None:
         super().__init__()
         self.ticket = ticket
         self._session = session
         self._recipe = recipe
-        self._steps = steps
+        self._binding = binding
         self._source = source
         self._result: LaunchResult | None = None
 
     def result(self) -> LaunchResult:
-        """Waits. Raises what went wrong: LaunchError, DeviceResetError, CardLostError."""
+        """Waits. Raises what went wrong: LaunchError, EccError, DeviceResetError, CardLostError."""
         self._session.wait(self)
         self.raise_error()
         assert self._result is not None
@@ -73,12 +75,19 @@ class Launch(Pending):
             session.wait_until(round(self.ticket.end_s * 1e9))
             return
         session.faults.refresh()
+        accesses = self._recipe.accesses(self._binding) if session.faults.has_faults else None
         with session.sram.exclusive(self._recipe.recipe.sram_bytes):
-            for step in self._steps:
+            for number, step in enumerate(self._binding.steps):
                 try:
-                    step.run(session.faults)
+                    with session.accessed(accesses[number]) if accesses is not None else _NO_FAULTS:
+                        step.run(session.faults)
+                except EccError as error:
+                    raise EccError(self._told(f"node {step.node}: {error}"), error.address) from error
                 except DeviceError as error:
-                    raise LaunchError(f"launch of recipe {self._recipe.recipe.name}: {error}") from error
+                    raise LaunchError(self._told(f"{error}")) from error
+
+    def _told(self, text: str) -> str:
+        return f"launch of recipe {self._recipe.recipe.name}: {text}"
 
     def _measured(self, before: Pulse, after: Pulse, cost: LaunchCost) -> LaunchResult:
         device_s = self.ticket.device_s

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from device.engines import Step, bind
 from device.errors import DeviceError, LaunchError, RecipeError
-from device.memory import Bytes
+from device.memory import Bytes, Range
 from device.recipe import LaunchCost, Operand, Place, Recipe, launch_cost
 from device.runtime.buffer import DeviceBuffer
-from device.runtime.session import Session
+from device.runtime.session import Access, Session
 
-__all__ = ["LoadedRecipe"]
+__all__ = ["Binding", "LoadedRecipe"]
 
 # Bound descriptors are kept for this many sets of addresses: double buffering needs a handful.
 _MAX_BINDINGS = 64
 
 Addresses = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A recipe on tensors at these addresses; the steps are in the order of the schedule."""
+
+    addresses: Addresses
+    steps: tuple[Step, ...]
 
 
 class LoadedRecipe:
@@ -33,7 +42,7 @@ class LoadedRecipe:
         self._session = session
         self._workspace = session.memory.allocate(recipe.workspace_bytes) if recipe.workspace_bytes else None
         self._costs: dict[float, LaunchCost] = {}
-        self._bindings: dict[Addresses, tuple[Step, ...]] = {}
+        self._bindings: dict[Addresses, Binding] = {}
         self._generation = session.memory.generation
 
     def cost_at(self, clock_ratio: float) -> LaunchCost:
@@ -43,18 +52,42 @@ class LoadedRecipe:
             cost = self._costs[clock_ratio] = launch_cost(self.recipe, self._session.spec, clock_ratio)
         return cost
 
-    def steps(self, tensors: Mapping[str, DeviceBuffer | int]) -> tuple[Step, ...]:
-        """The descriptors in their order, on these tensors. LaunchError names recipe and tensor."""
+    def bound(self, tensors: Mapping[str, DeviceBuffer | int]) -> Binding:
+        """The descriptors on these tensors. LaunchError names recipe and tensor."""
         addresses = self._addresses(tensors)
         if self._generation != self._session.memory.generation:
             self._generation = self._session.memory.generation
             self._bindings.clear()
-        steps = self._bindings.get(addresses)
-        if steps is None:
+        binding = self._bindings.get(addresses)
+        if binding is None:
             if len(self._bindings) >= _MAX_BINDINGS:
                 self._bindings.clear()
-            steps = self._bindings[addresses] = self._bind(addresses)
-        return steps
+            binding = self._bindings[addresses] = Binding(addresses, self._bind(addresses))
+        return binding
+
+    def accesses(self, binding: Binding) -> tuple[Access, ...]:
+        """Which addresses each step reads and writes; only cards with faults ask."""
+        return tuple(
+            Access(
+                hbm_reads=self._ranges(each.reads, binding, is_sram=False),
+                hbm_writes=self._ranges(each.writes, binding, is_sram=False),
+                sram_reads=self._ranges(each.reads, binding, is_sram=True),
+                sram_writes=self._ranges(each.writes, binding, is_sram=True),
+            )
+            for each in self.recipe.in_order
+        )
+
+    def _ranges(self, operands: tuple[Operand, ...], binding: Binding, is_sram: bool) -> tuple[Range, ...]:
+        """Those that lie in the SRAM, or the others."""
+        chosen = (operand for operand in operands if (operand.place is Place.SRAM) is is_sram)
+        return tuple((self._base(operand, binding) + operand.offset_bytes, operand.size_bytes) for operand in chosen)
+
+    def _base(self, operand: Operand, binding: Binding) -> int:
+        if operand.place is Place.SRAM:
+            return self._session.sram.base
+        base = self._workspace if operand.tensor is None else binding.addresses[operand.tensor]
+        assert base is not None, "a recipe without a workspace uses none; validate() has checked it"
+        return base
 
     def close(self) -> None:
         if self._workspace is not None:

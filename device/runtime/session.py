@@ -5,31 +5,29 @@ Made by Card, used by streams and launches.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from functools import partial
 
 from device.card import Box, CardState, CardStatus, Pulse
-from device.cost import pcie_cost
 from device.engines import ExecutionOptions
 from device.errors import CardLostError, DeviceError, DeviceResetError, LaunchError
 from device.faults import FaultGate
-from device.memory import Bytes, DeviceMemory, read_host_limits
+from device.memory import DeviceMemory, FaultyMemory, Range, read_host_limits
 from device.runtime.activity import Activity
+from device.runtime.memory_faults import MemoryFaults
 from device.runtime.pending import Pending
 from device.runtime.sram import Sram
 from device.runtime.time_lines import TimeLines
 from device.spec import AsicSpec, load_spec
 
-__all__ = ["ExecutionMode", "Session", "SessionOptions"]
+__all__ = ["Access", "ExecutionMode", "Session", "SessionOptions"]
 
 # How often somebody who waits looks whether the card was reset or lost.
 _LOOK_S = 0.1
-
-# A copy below this is over before its activity could be published.
-_BUSY_COPY_BYTES = 1 << 20
 
 
 class ExecutionMode(enum.StrEnum):
@@ -48,6 +46,16 @@ class SessionOptions:
     memory_budget_bytes: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a step of a launch reads and writes."""
+
+    hbm_reads: tuple[Range, ...]
+    hbm_writes: tuple[Range, ...]
+    sram_reads: tuple[Range, ...]
+    sram_writes: tuple[Range, ...]
+
+
 class Session:
     """Of one held card. Any thread may call anything but `close`."""
 
@@ -62,14 +70,49 @@ class Session:
         self._broken: DeviceError | None = None
         self._reset_count = card.pulse().reset_count
         reserved = card.identity.memory_reserved_bytes
+        limits = partial(read_host_limits, options.memory_budget_bytes)
         self.memory = DeviceMemory(
             base=self.spec.hbm.base_address + reserved,
             size_bytes=card.identity.memory_total_bytes - reserved,
-            limits=lambda: read_host_limits(options.memory_budget_bytes),
+            limits=limits,
             publish=self._publish_memory,
         )
-        self.sram = Sram(self.spec.sram)
+        broken = MemoryFaults(card, self.faults, self.spec)
+        self.hbm = FaultyMemory(self.memory, broken.hbm_cells, broken.strikes)
+        """The same memory as engines and copies find it."""
+        self.sram = Sram(self.spec.sram, limits)
+        scratchpad = self.sram.memory
+        self.scratchpad: FaultyMemory | None = None
+        if scratchpad is not None:
+            self.scratchpad = FaultyMemory(scratchpad, broken.sram_cells, broken.strikes)
         self.activity = Activity(card)
+
+    def memory_at(self, address: int) -> FaultyMemory:
+        """LaunchError for an address of no memory."""
+        if self.hbm.contains(address):
+            return self.hbm
+        if self.scratchpad is not None and self.scratchpad.contains(address):
+            return self.scratchpad
+        raise LaunchError(f"0x{address:x} is no allocated device memory")
+
+    @contextlib.contextmanager
+    def accessed(self, access: Access) -> Iterator[None]:
+        """Around a step of a launch, if the card has faults. EccError."""
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.hbm.operation(access.hbm_reads, access.hbm_writes))
+            if self.scratchpad is not None:
+                stack.enter_context(self.scratchpad.operation(access.sram_reads, access.sram_writes))
+            yield
+
+    @property
+    def threads(self) -> int:
+        """For one command."""
+        return self.options.execution.threads
+
+    @property
+    def now_s(self) -> float:
+        """Where the time lines stand: nothing that is submitted now begins earlier."""
+        return self.box.now_ns() * 1e-9 if self.is_paced else self.time_lines.front_s
 
     @property
     def is_paced(self) -> bool:
@@ -113,26 +156,11 @@ class Session:
             left_s = left_ns * 1e-9 / rate if rate > 0.0 else _LOOK_S
             time.sleep(min(left_s, _LOOK_S))
 
-    def copy(self, destination: Bytes, source: Bytes, is_upload: bool) -> None:
-        """Over PCIe, on the caller's thread."""
-        self.pulse()
-        if source.size < _BUSY_COPY_BYTES:
-            np.copyto(destination, source)
-        else:
-            reading = self.card.read()
-            cost = pcie_cost(source.size, self.spec, reading.pcie_generation, reading.pcie_width, is_upload)
-            token = object()
-            self.activity.begin(token, cost.busy)
-            try:
-                np.copyto(destination, source)
-            finally:
-                self.activity.end(token, lingers=False)
-        self.card.count_pcie(*((source.size, 0) if is_upload else (0, source.size)))
-
     def close(self) -> None:
         self._broken = self._broken or LaunchError(f"{self._who} was closed; acquire it again")
         self.activity.close()
         self.memory.close()
+        self.sram.close()
 
     def _publish_memory(self, used_bytes: int) -> None:
         """After a reset the card is somebody else's."""

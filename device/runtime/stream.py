@@ -6,8 +6,7 @@ import queue
 import threading
 from collections.abc import Mapping
 
-from device.memory import Bytes
-from device.recipe import Recipe
+from device.recipe import LaunchCost, Recipe
 from device.runtime.buffer import DeviceBuffer
 from device.runtime.event import Event, EventWait
 from device.runtime.launch import Launch
@@ -15,8 +14,9 @@ from device.runtime.loaded_recipe import LoadedRecipe
 from device.runtime.pending import Pending
 from device.runtime.session import Session
 from device.runtime.time_lines import Ticket
+from device.runtime.transfer import Command, Transfer, launch_cost_of
 
-__all__ = ["Stream"]
+__all__ = ["Stream", "submitted"]
 
 # Recipes that stay loaded; one more empties the list. Nobody alternates between more than a few.
 _MAX_LOADED = 64
@@ -44,17 +44,21 @@ class Stream:
         session = self._session
         session.raise_if_broken()
         loaded = self._load(recipe)
-        steps = loaded.steps(tensors)
-        floor_s = session.box.now_ns() * 1e-9 if session.is_paced else session.time_lines.front_s
-        ticket = session.time_lines.submit(loaded.cost_at, self._take_dependencies(), floor_s)
-        launch = Launch(session, loaded, steps, ticket, source=self)
+        binding = loaded.bound(tensors)
+        ticket = session.time_lines.submit(loaded.cost_at, self._take_dependencies(), session.now_s)
+        launch = Launch(session, loaded, binding, ticket, source=self)
         self._last_ticket = ticket
         self._submit(launch)
         return launch
 
-    def copy(self, destination: Bytes, source: Bytes, is_upload: bool) -> None:
-        """For Card.copy_to_device and copy_from_device: the copy in its turn, on the stream's thread."""
-        self._submit(_Copy(self._session, destination, source, is_upload))
+    def command(self, command: Command) -> Transfer:
+        """For the copying methods of Card: the command in its turn, on the stream's thread."""
+        self._session.raise_if_broken()
+        ticket = submitted(self._session, command, self._take_dependencies())
+        transfer = Transfer(self._session, command, ticket)
+        self._last_ticket = ticket
+        self._submit(transfer)
+        return transfer
 
     def record(self) -> Event:
         """A mark behind everything submitted so far."""
@@ -124,13 +128,10 @@ class Stream:
             work.finish(self._error)
 
 
-class _Copy(Pending):
-    def __init__(self, session: Session, destination: Bytes, source: Bytes, is_upload: bool) -> None:
-        super().__init__()
-        self._session = session
-        self._destination = destination
-        self._source = source
-        self._is_upload = is_upload
+def submitted(session: Session, command: Command, after: tuple[Ticket, ...]) -> Ticket:
+    """A place on the time lines."""
 
-    def execute(self) -> None:
-        self._session.copy(self._destination, self._source, self._is_upload)
+    def cost_at(clock_ratio: float) -> LaunchCost:
+        return launch_cost_of(command.cost_at(clock_ratio), clock_ratio)
+
+    return session.time_lines.submit(cost_at, after, session.now_s, command.lane)

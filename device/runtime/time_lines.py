@@ -23,10 +23,13 @@ __all__ = ["Ticket", "TimeLines"]
 class Ticket:
     """A launch on the time lines. `end_s` and `device_s` hold once it is booked."""
 
-    __slots__ = ("_after", "cost_at", "device_s", "end_s", "floor_s", "is_open")
+    __slots__ = ("_after", "cost_at", "device_s", "end_s", "floor_s", "is_open", "lane")
 
-    def __init__(self, cost_at: Callable[[float], LaunchCost], after: tuple[Ticket, ...], floor_s: float) -> None:
+    def __init__(
+        self, cost_at: Callable[[float], LaunchCost], after: tuple[Ticket, ...], floor_s: float, lane: int = 0
+    ) -> None:
         self.cost_at = cost_at
+        self.lane = lane
         self._after = after
         self.floor_s = floor_s
         self.end_s = floor_s
@@ -47,7 +50,7 @@ class TimeLines:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: deque[Ticket] = deque()
-        self._free_at = dict.fromkeys(EngineClass, 0.0)
+        self._free_at: dict[tuple[EngineClass, int], float] = {}
         self._front_s = 0.0
 
     @property
@@ -55,9 +58,12 @@ class TimeLines:
         """The end of whatever has finished: device time has come this far."""
         return self._front_s
 
-    def submit(self, cost_at: Callable[[float], LaunchCost], after: tuple[Ticket, ...], floor_s: float) -> Ticket:
-        """`cost_at` gives the cost at a clock ratio; the launch starts after all of `after` and not before floor_s."""
-        ticket = Ticket(cost_at, after, floor_s)
+    def submit(
+        self, cost_at: Callable[[float], LaunchCost], after: tuple[Ticket, ...], floor_s: float, lane: int = 0
+    ) -> Ticket:
+        """`cost_at` gives the cost at a clock ratio; the launch starts after all of `after` and not before floor_s.
+        The link to the host has a lane for each direction, which do not wait for each other."""
+        ticket = Ticket(cost_at, after, floor_s, lane)
         with self._lock:
             self._waiting.append(ticket)
         return ticket
@@ -83,9 +89,11 @@ class TimeLines:
         cost = ticket.cost_at(clock_ratio)
         ready_s = ticket.settle()
         intervals = _intervals(cost)
-        start_s = max([ready_s, *(self._free_at[engine] - begin_s for engine, begin_s, _ in intervals)])
-        for engine, _, finish_s in intervals:
-            self._free_at[engine] = start_s + finish_s
+        lanes = [(engine, ticket.lane if engine is EngineClass.PCIE else 0) for engine, _, _ in intervals]
+        begins = zip(lanes, (begin_s for _, begin_s, _ in intervals), strict=True)
+        start_s = max([ready_s, *(self._free_at.get(lane, 0.0) - begin_s for lane, begin_s in begins)])
+        for lane, (_, _, finish_s) in zip(lanes, intervals, strict=True):
+            self._free_at[lane] = start_s + finish_s
         ticket.end_s = start_s + cost.seconds
         ticket.device_s = ticket.end_s - ready_s
 

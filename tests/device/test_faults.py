@@ -95,12 +95,6 @@ def test_a_link_goes_down_and_up(opened: Box) -> None:
     assert opened.card(0).links_up() == before
 
 
-def test_ecc_faults_are_counted(opened: Box) -> None:
-    inject(opened, 0, find_fault("hbm-sbe"), 12)
-    inject(opened, 0, find_fault("hbm-dbe"), 3)
-    assert opened.card(0).ecc_counters() == (12, 3)
-
-
 def test_a_state_cannot_happen_once(opened: Box) -> None:
     with pytest.raises(BoxError, match="state and not an event"):
         inject(opened, 0, find_fault("airflow"), 0.5, is_once=True)

@@ -56,8 +56,9 @@ def test_a_frozen_box_holds_a_launch_until_it_goes_on(paced: Any, gemm_recipe: M
 def test_a_reset_ends_a_paced_launch(paced: Any, gemm_recipe: Make, tensors: Make) -> None:
     opened, card = paced
     recipe = gemm_recipe(4096)
+    buffers = tensors(card, recipe)
     opened.set_clock(rate=0.0)
-    launch = card.create_stream().launch(recipe, tensors(card, recipe))
+    launch = card.create_stream().launch(recipe, buffers)
     opened.card(0).reset(0)
     with pytest.raises(DeviceResetError):
         launch.result()

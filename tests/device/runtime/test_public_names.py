@@ -16,7 +16,10 @@ def test_the_public_names_are_these() -> None:
         "ExecutionMode",
         "Launch",
         "LaunchResult",
+        "MemorySpace",
         "Stream",
+        "Transfer",
+        "TransferResult",
     ]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.memory import AddressMap, HbmLocation
+from device.address_map import AddressMap, HbmLocation
 from device.spec import load_spec
 
 MAPS = {name: AddressMap(load_spec(name).hbm) for name in ("gaudi", "gaudi2", "gaudi3")}
