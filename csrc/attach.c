@@ -1,6 +1,7 @@
 /* Attaching the files of a box. Everything in them is untrusted: links, other file types and foreign
  * owners are refused, sizes and counts are checked once here, texts end inside their fields. */
 #include "attach.h"
+#include "guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,6 +45,7 @@ static int map_file(int fd, size_t size, bool is_writable, void **base)
     void *p = mmap(NULL, size, is_writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
     if (p == MAP_FAILED)
         return -errno;
+    gaudi_guard(p, size);
     *base = p;
     return 0;
 }
@@ -87,9 +89,11 @@ static int attach_card(gaudi_box *box, int dir, size_t index, uid_t box_owner, g
     rc = reopen_for_locks(dir, box->path, name, is_writable, &card->fd, error);
     if (rc != 0)
         return rc;
+    gaudi_words_load(&card->identity, &card->file->identity, sizeof card->identity);
+    gaudi_words_load(&card->physics, &card->file->physics, sizeof card->physics);
     rc = gaudi_header_check(&card->file->header, GAUDI_FILE_CARD, sizeof(gaudi_card_file), box->path, name, error);
     if (rc == 0 && (card->file->header.generation != box->file->header.generation ||
-                    !gaudi_identity_is_sound(&card->file->identity) || !gaudi_physics_is_sound(&card->file->physics)))
+                    !gaudi_identity_is_sound(&card->identity) || !gaudi_physics_is_sound(&card->physics)))
         rc = gaudi_fail(error, -EBADMSG, "%s/%s is corrupt; take the box up again with 'gaudi-box up'", box->path,
                         name);
     if (rc != 0)
@@ -108,10 +112,11 @@ int gaudi_attach_files(gaudi_box *box, int dir, uid_t box_owner, gaudi_error *er
     if (rc != 0)
         return rc;
     box->file = base;
+    gaudi_words_load(&box->identity, &box->file->identity, sizeof box->identity);
     rc = gaudi_header_check(&box->file->header, GAUDI_FILE_BOX, sizeof(gaudi_box_file), box->path, "box", error);
-    if (rc == 0 && !gaudi_box_identity_is_sound(&box->file->identity))
+    if (rc == 0 && !gaudi_box_identity_is_sound(&box->identity))
         rc = gaudi_fail(error, -EBADMSG, "%s/box is corrupt; take the box up again with 'gaudi-box up'", box->path);
-    size_t count = rc == 0 ? box->file->identity.card_count : 0;
+    size_t count = rc == 0 ? box->identity.card_count : 0;
     for (size_t i = 0; rc == 0 && i < count; i++) {
         rc = attach_card(box, dir, i, box_owner, error);
         box->card_count = i + 1;

@@ -1,6 +1,7 @@
 /* A box as an object: open the one that is meant, at a path, or a private one; close; what it is. */
 #include "attach.h"
 #include "box_files.h"
+#include "guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,6 +91,7 @@ static int open_private(gaudi_box **out, const gaudi_box_identity *identity, con
     }
     box->file = base;
     gaudi_image_fill_box(box->file, identity, cards, card_count, 1);
+    box->identity = box->file->identity;
     for (size_t i = 0; i < card_count; i++) {
         base = mmap(NULL, sizeof(gaudi_card_file), PROT_READ | PROT_WRITE, FLAGS, -1, 0);
         if (base == MAP_FAILED) {
@@ -101,6 +103,8 @@ static int open_private(gaudi_box **out, const gaudi_box_identity *identity, con
         box->card[i].file = base;
         box->card_count = i + 1;
         gaudi_image_fill_card(base, &cards[i], (uint32_t)i, 1, box->file->clock.slot[0].box0_ns);
+        box->card[i].identity = box->card[i].file->identity;
+        box->card[i].physics = box->card[i].file->physics;
         gaudi_sensors_list(&box->card[i]);
     }
     box->is_owner = true;
@@ -157,6 +161,14 @@ int gaudi_box_open_path(gaudi_box **box, const char *path, bool for_writing, gau
     return attach(box, path, for_writing, true, error);
 }
 
+static void unmap(void *base, size_t size)
+{
+    if (!base)
+        return;
+    gaudi_unguard(base);
+    munmap(base, size);
+}
+
 void gaudi_box_close(gaudi_box *box)
 {
     if (!box)
@@ -165,14 +177,12 @@ void gaudi_box_close(gaudi_box *box)
         gaudi_card *card = &box->card[i];
         if (card->is_held)
             gaudi_card_release(card);
-        if (card->file)
-            munmap(card->file, sizeof *card->file);
+        unmap(card->file, sizeof *card->file);
         if (card->fd >= 0)
             close(card->fd);
         pthread_mutex_destroy(&card->mutex);
     }
-    if (box->file)
-        munmap(box->file, sizeof *box->file);
+    unmap(box->file, sizeof *box->file);
     if (box->fd >= 0)
         close(box->fd);
     pthread_mutex_destroy(&box->mutex);
@@ -181,7 +191,7 @@ void gaudi_box_close(gaudi_box *box)
 
 const gaudi_box_identity *gaudi_box_identity_of(const gaudi_box *box)
 {
-    return &box->file->identity;
+    return &box->identity;
 }
 
 const char *gaudi_box_path(const gaudi_box *box)
@@ -201,12 +211,12 @@ gaudi_card *gaudi_box_card(gaudi_box *box, size_t index)
 
 const gaudi_identity *gaudi_card_identity(const gaudi_card *card)
 {
-    return &card->file->identity;
+    return &card->identity;
 }
 
 const gaudi_physics *gaudi_card_physics(const gaudi_card *card)
 {
-    return &card->file->physics;
+    return &card->physics;
 }
 
 int gaudi_box_alive(const gaudi_box *box)
@@ -215,4 +225,15 @@ int gaudi_box_alive(const gaudi_box *box)
     if (retired != 0)
         return retired == 2 ? -ENODEV : -ESTALE;
     return gaudi_load_u32(&box->file->driver_loaded) ? 0 : -ENODEV;
+}
+
+bool gaudi_box_is_current(const gaudi_box *box)
+{
+    char name[GAUDI_PATH_LENGTH + 8];
+    struct stat ours;
+    struct stat now;
+    if (box->fd < 0)
+        return true;
+    snprintf(name, sizeof name, "%s/box", box->path);
+    return fstat(box->fd, &ours) == 0 && lstat(name, &now) == 0 && ours.st_ino == now.st_ino && ours.st_dev == now.st_dev;
 }

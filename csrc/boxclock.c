@@ -27,6 +27,8 @@ gaudi_clock gaudi_clock_of(const gaudi_box *box)
 {
     gaudi_clock clock = {.rate = 0.0};
     gaudi_section_read(&box->file->clock.sequence, sizeof clock, &clock);
+    if (!(clock.rate >= 0.0 && clock.rate <= GAUDI_RATE_MAX)) /* a corrupt rate must not overflow what it is multiplied with */
+        clock.rate = 0.0;
     return clock;
 }
 

@@ -89,6 +89,9 @@ gaudi_card *gaudi_box_card(gaudi_box *box, size_t index);
 const gaudi_identity *gaudi_card_identity(const gaudi_card *card);
 const gaudi_physics *gaudi_card_physics(const gaudi_card *card);
 
+/* Are the attached files still those at the path of the box? Asks the kernel; a private box always is. */
+bool gaudi_box_is_current(const gaudi_box *box);
+
 /* 0, -ENODEV (driver unloaded) or -ESTALE (this box was taken down or replaced). Two atomic loads. */
 int gaudi_box_alive(const gaudi_box *box);
 

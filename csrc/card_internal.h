@@ -30,6 +30,8 @@ typedef struct gaudi_sensor_list {
 struct gaudi_card {
     gaudi_box *box;
     gaudi_card_file *file;
+    gaudi_identity identity; /* copies of what never changes in the file, checked once while attaching */
+    gaudi_physics physics;
     int fd;
     size_t index;
     gaudi_sensor_list sensors[GAUDI_SENSOR_GROUPS]; /* written while attaching */
@@ -43,6 +45,7 @@ struct gaudi_card {
 struct gaudi_box {
     char path[GAUDI_PATH_LENGTH];
     gaudi_box_file *file;
+    gaudi_box_identity identity; /* a copy, checked once while attaching */
     int fd;
     bool is_writable;
     bool is_owner; /* the caller owns the files or is root */
@@ -103,6 +106,10 @@ void gaudi_section_fill(uint64_t *sequence, size_t slot_size, const void *in);
 void gaudi_section_commit(uint64_t *sequence);
 const void *gaudi_section_slot(const uint64_t *sequence, size_t slot_size, uint64_t value);
 
+/* soundness.c: what a writer or reader finds in the part of the file that changes. */
+bool gaudi_segment_is_sound(const gaudi_segment *segment);
+bool gaudi_drive_is_sound(const gaudi_drive *drive);
+
 /* create.c */
 int gaudi_box_create_missing(const char *path, const gaudi_box_identity *identity, const gaudi_card_image *cards,
                              size_t card_count, gaudi_error *error);
@@ -121,6 +128,9 @@ typedef struct gaudi_embedded_box {
 extern const gaudi_embedded_box gaudi_embedded_boxes[];
 int gaudi_default_box(const char *type, const gaudi_box_identity **identity, const gaudi_card_image **cards,
                       size_t *card_count, gaudi_error *error);
+
+/* Faster than this, a lease of half a second would be renewed more often than a thread can promise. */
+#define GAUDI_RATE_MAX 3600.0
 
 /* boxclock.c */
 uint64_t gaudi_clock_at(const gaudi_clock *clock, uint64_t mono_ns);
@@ -148,7 +158,8 @@ int gaudi_publish(gaudi_card *card, gaudi_change apply, const void *with, gaudi_
 /* The same between gaudi_write_begin and gaudi_write_end; the caller rings if it says so. */
 int gaudi_publish_locked(gaudi_card *card, gaudi_change apply, const void *with, bool *is_ringing);
 int gaudi_card_renew(gaudi_card *card);
-int gaudi_card_extend_lease(gaudi_card *card, uint64_t until_ns);
+/* Between gaudi_write_begin and gaudi_write_end: what runs goes on until then. */
+void gaudi_lease_extend_locked(gaudi_card *card, uint64_t until_ns);
 
 /* events.c: what changes from a clock and flags to the segment after it, as bits of enum gaudi_event_kind; the derived
  * events of a core; append to the ring (the card is being written by the caller); wake whoever waits for the box. */

@@ -5,17 +5,35 @@
 #include <errno.h>
 #include <math.h>
 
-/* Faster than this, a lease of half a second would be renewed more often than a thread can promise. */
-static const double RATE_MAX = 3600.0;
+/* The cards of which no other writer is at work; a bit each. While the clock changes nobody lays out a future: what begins
+ * ahead by the old clock may lie behind by the new one. */
+static uint64_t begin_all(gaudi_box *box)
+{
+    uint64_t begun = 0;
+    for (size_t i = 0; i < box->card_count; i++) {
+        if (gaudi_write_begin(&box->card[i], NULL) == 0)
+            begun |= UINT64_C(1) << i;
+    }
+    return begun;
+}
+
+static void end_all(gaudi_box *box, uint64_t begun)
+{
+    for (size_t i = 0; i < box->card_count; i++) {
+        if (begun >> i & 1)
+            gaudi_write_end(&box->card[i]);
+    }
+}
 
 /* Work in flight goes on across a change of the clock: its leases, half a second of wall time, are carried over the
  * step and stretched to the new rate. Whoever has died meanwhile is found out one lease later. */
-static void carry_leases(gaudi_box *box, const gaudi_clock *before, double rate, uint64_t step_ns)
+static void carry_leases(gaudi_box *box, uint64_t begun, const gaudi_clock *before, double rate, uint64_t step_ns)
 {
     uint64_t now_ns = gaudi_clock_at(before, gaudi_monotonic_ns());
     for (size_t i = 0; i < box->card_count; i++) {
-        double lease_ns = (double)box->card[i].file->physics.lease_ns * fmax(rate, 1.0);
-        (void)gaudi_card_extend_lease(&box->card[i], now_ns + step_ns + (uint64_t)lease_ns);
+        double lease_ns = (double)box->card[i].physics.lease_ns * fmax(rate, 1.0);
+        if (begun >> i & 1)
+            gaudi_lease_extend_locked(&box->card[i], now_ns + step_ns + (uint64_t)lease_ns);
     }
 }
 
@@ -23,13 +41,14 @@ int gaudi_box_clock_set(gaudi_box *box, double rate, uint64_t step_ns, gaudi_err
 {
     if (!box->is_writable)
         return gaudi_fail(error, -EACCES, "the clock of box %s cannot be set without write permission", box->path);
-    if (!isfinite(rate) || rate > RATE_MAX)
-        return gaudi_fail(error, -EINVAL, "a clock rate lies between 0 and %g", RATE_MAX);
+    if (!isfinite(rate) || rate > GAUDI_RATE_MAX)
+        return gaudi_fail(error, -EINVAL, "a clock rate lies between 0 and %g", GAUDI_RATE_MAX);
     pthread_mutex_lock(&box->mutex);
     int rc = gaudi_writer_lock(box->fd, &box->file->header);
     if (rc == 0) {
+        uint64_t begun = begin_all(box);
         gaudi_clock clock = gaudi_clock_of(box);
-        carry_leases(box, &clock, rate >= 0.0 ? rate : clock.rate, step_ns);
+        carry_leases(box, begun, &clock, rate >= 0.0 ? rate : clock.rate, step_ns);
         gaudi_kill_point("leases carried over");
         uint64_t mono_ns = gaudi_monotonic_ns();
         clock.box0_ns = gaudi_clock_at(&clock, mono_ns) + step_ns;
@@ -37,6 +56,7 @@ int gaudi_box_clock_set(gaudi_box *box, double rate, uint64_t step_ns, gaudi_err
         if (rate >= 0.0)
             clock.rate = rate;
         gaudi_section_write(&box->file->clock.sequence, sizeof clock, &clock);
+        end_all(box, begun);
         gaudi_writer_unlock(box->fd, &box->file->header);
         gaudi_doorbell_ring(box); /* whoever waits for a moment of box time has to reckon again */
     } else {

@@ -26,7 +26,7 @@ static int apply_limit(gaudi_card *card, gaudi_core *core, gaudi_point *now, uin
 
 int gaudi_card_set_limit(gaudi_card *card, uint64_t limit_mw, gaudi_error *error)
 {
-    const gaudi_physics *p = &card->file->physics;
+    const gaudi_physics *p = &card->physics;
     int rc = need_owner(card, "set the power limit", error);
     if (rc == 0 && (limit_mw < p->limit_min_mw || limit_mw > p->limit_max_mw))
         rc = gaudi_fail(error, -EINVAL, "the power limit of card %zu lies between %llu and %llu W", card->index,
@@ -43,7 +43,7 @@ static int apply_reset(gaudi_card *card, gaudi_core *core, gaudi_point *now, uin
     core->status_until_ns = box_ns + *(const uint64_t *)with;
     core->reset_count++;
     core->is_lost = 0;
-    core->memory_used_bytes = card->file->identity.memory_reserved_bytes;
+    core->memory_used_bytes = card->identity.memory_reserved_bytes;
     now->flags &= ~(uint32_t)GAUDI_THERMAL_SHUTDOWN;
     now->clock_ratio = fmin(1.0, core->drive.clock_ceiling);
     return 0;
@@ -148,7 +148,7 @@ int gaudi_box_set_link(gaudi_box *box, size_t card, unsigned int port, bool is_u
 {
     if (!box->is_writable)
         return gaudi_fail(error, -EACCES, "no permission to change the box at %s", box->path);
-    if (card >= box->card_count || port >= box->card[card].file->identity.port_count)
+    if (card >= box->card_count || port >= box->card[card].identity.port_count)
         return gaudi_fail(error, -EINVAL, "there is no port %u on card %zu", port, card);
     uint64_t bit = UINT64_C(1) << port;
     if (is_up)

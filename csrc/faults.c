@@ -161,7 +161,7 @@ static void count_down(gaudi_core *core, uint64_t until_ns, uint32_t status_afte
 
 static int apply_breakdown(gaudi_card *card, gaudi_core *core, gaudi_point *at, uint64_t box_ns, const void *with)
 {
-    const gaudi_physics *physics = &card->file->physics;
+    const gaudi_physics *physics = &card->physics;
     if (core->status != GAUDI_STATUS_OPERATIONAL || (at->flags & GAUDI_THERMAL_SHUTDOWN))
         return -EBUSY;
     switch (*(const enum gaudi_breakdown *)with) {

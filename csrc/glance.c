@@ -92,7 +92,7 @@ int gaudi_card_read_load(const gaudi_card *card, double *power_w, uint64_t *limi
         uint64_t limit = gaudi_load_u64(&g.slot->limit_mw);
         if (!is_whole(&g))
             continue;
-        rc = evaluate(&w, card->file->physics.tau_power_s, power_w);
+        rc = evaluate(&w, card->physics.tau_power_s, power_w);
         if (rc == 0)
             *limit_mw = limit;
         return rc;
@@ -173,7 +173,7 @@ int gaudi_card_read_memory(const gaudi_card *card, uint64_t *used_bytes)
 
 void gaudi_sensors_list(gaudi_card *card)
 {
-    const gaudi_identity *identity = &card->file->identity;
+    const gaudi_identity *identity = &card->identity;
     for (uint32_t i = 0; i < identity->sensor_count && i < GAUDI_SENSOR_MAX; i++) {
         uint32_t group = identity->sensor[i].group;
         if (group < GAUDI_SENSOR_GROUPS)
@@ -185,10 +185,10 @@ void gaudi_sensors_list(gaudi_card *card)
 static double hottest_of(const gaudi_card *card, uint32_t group, double group_c)
 {
     const gaudi_sensor_list *list = &card->sensors[group];
-    double ambient_c = card->file->physics.ambient_c;
+    double ambient_c = card->physics.ambient_c;
     double hottest_c = -HUGE_VAL;
     for (size_t i = 0; i < list->count; i++) {
-        const gaudi_sensor *sensor = &card->file->identity.sensor[list->number[i]];
+        const gaudi_sensor *sensor = &card->identity.sensor[list->number[i]];
         double temp_c = ambient_c + sensor->offset_c + sensor->gain * (group_c - ambient_c);
         hottest_c = temp_c > hottest_c ? temp_c : hottest_c;
     }
@@ -197,7 +197,7 @@ static double hottest_of(const gaudi_card *card, uint32_t group, double group_c)
 
 int gaudi_card_read_temperature(const gaudi_card *card, enum gaudi_sensor_group group, double *hottest_c)
 {
-    const gaudi_physics *physics = &card->file->physics;
+    const gaudi_physics *physics = &card->physics;
     bool is_die = group == GAUDI_SENSOR_ON_CHIP || group == GAUDI_SENSOR_ON_CHIP_TD;
     bool is_hbm = group == GAUDI_SENSOR_HBM;
     double group_c = 0.0;

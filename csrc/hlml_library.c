@@ -35,8 +35,6 @@ static struct {
     attachment attachments[ATTACHMENT_COUNT];
 } library = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-
 /* Handles are addresses inside this array: real addresses (Go's runtime checks that), one a card, for ever. */
 static struct {
     char anchor[64];
@@ -176,7 +174,7 @@ static bool is_still_meant(const gaudi_box *box)
     const char *path = gaudi_box_path(box);
     if (path[0] == '\0')
         return place.is_implicit && !place.exists;
-    return place.exists && strcmp(place.path, path) == 0;
+    return place.exists && strcmp(place.path, path) == 0 && gaudi_box_is_current(box);
 }
 
 static bool is_empty(const attachment *a)
@@ -275,15 +273,18 @@ static void after_fork_in_child(void)
     after_fork_in_parent();
 }
 
+/* Once for the life of the process: the library stays loaded. The mutex is held; a fork waits for it. */
 static void watch_forks(void)
 {
-    (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child); /* fails for want of memory only */
+    static bool is_watching;
+    if (!is_watching) /* fails for want of memory only */
+        is_watching = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
 }
 
 HLML_EXPORT hlml_return_t hlml_init(void)
 {
-    pthread_once(&fork_once, watch_forks);
     pthread_mutex_lock(&library.mutex);
+    watch_forks();
     hlml_return_t code = load_active() ? HLML_ERROR_ALREADY_INITIALIZED : attach();
     pthread_mutex_unlock(&library.mutex);
     return code;

@@ -80,7 +80,7 @@ static void note_holder(gaudi_card *card, const gaudi_processes *who, uint64_t t
         return;
     core.holder_token = token;
     core.holder_lease_end_ns = gaudi_box_now(card->box);
-    core.memory_used_bytes = card->file->identity.memory_reserved_bytes;
+    core.memory_used_bytes = card->identity.memory_reserved_bytes;
     gaudi_section_write(&card->file->core.sequence, sizeof core, &core);
 }
 

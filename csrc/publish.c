@@ -13,8 +13,8 @@
  * them has looked beyond the moment at which the new future begins: energy never falls, whoever reads. */
 static const double NOTICE_NS = 100000.0;
 
-/* How often a beginning that passed while it was announced (the process was preempted) is announced anew. */
-enum { ANNOUNCE_ATTEMPTS = 10 };
+/* How often a beginning is chosen anew because the process was preempted while it announced one. */
+enum { ANNOUNCE_ATTEMPTS = 100 };
 
 /* A state on its way from what is published to what will be. */
 typedef struct draft {
@@ -40,17 +40,23 @@ static uint64_t beginning(const gaudi_card *card, const gaudi_core *core)
 }
 
 /* Announce the beginning while it still lies ahead. From then on no reader looks beyond it along the old future, however
- * long this process is preempted before the commit. */
+ * long this process is preempted before the commit. Nothing stands between the look at the clock and the store: who is
+ * preempted right there, and for longer than half a notice, announces what readers may have passed, and takes it back. */
 static uint64_t announce(gaudi_card *card, const gaudi_core *core)
 {
+    uint64_t *announced = &card->file->core.beginning_ns;
+    uint64_t margin_ns = (uint64_t)(NOTICE_NS / 2.0 * gaudi_box_clock_rate(card->box));
     uint64_t from_ns = 0;
     for (int attempt = 0; attempt < ANNOUNCE_ATTEMPTS; attempt++) {
         from_ns = beginning(card, core);
-        __atomic_store_n(&card->file->core.beginning_ns, from_ns, __ATOMIC_SEQ_CST);
-        gaudi_kill_point("beginning announced");
+        if (gaudi_box_now(card->box) + margin_ns > from_ns)
+            continue;
+        __atomic_store_n(announced, from_ns, __ATOMIC_SEQ_CST);
         if (gaudi_box_now(card->box) <= from_ns)
             break;
+        __atomic_store_n(announced, 0, __ATOMIC_SEQ_CST);
     }
+    gaudi_kill_point("beginning announced");
     return from_ns;
 }
 
@@ -73,14 +79,16 @@ static int load(gaudi_card *card, draft *d)
     int rc = gaudi_section_read(&card->file->core.sequence, sizeof *core, core);
     if (rc != 0)
         return rc;
-    if (core->segment_count < 1 || core->segment_count > GAUDI_SEGMENT_MAX)
+    if (core->segment_count < 1 || core->segment_count > GAUDI_SEGMENT_MAX || !gaudi_drive_is_sound(&core->drive))
         return -EBADMSG;
     d->from_ns = announce(card, core);
     gaudi_future_of(core, &d->old);
     d->kept_count = 0;
     keep_old(d, gaudi_box_now(card->box));
     uint32_t i = gaudi_segment_find(core->segment, core->segment_count, d->from_ns);
-    d->point = gaudi_segment_at(&card->file->physics, &core->segment[i], d->from_ns);
+    if (!gaudi_segment_is_sound(&core->segment[i]))
+        return -EBADMSG;
+    d->point = gaudi_segment_at(&card->physics, &core->segment[i], d->from_ns);
     d->clock_ratio = d->point.clock_ratio;
     d->flags = d->point.flags;
     if (core->status_until_ns != 0 && d->from_ns >= core->status_until_ns) {
@@ -98,7 +106,7 @@ static void lay_out(const gaudi_card *card, draft *d)
     core->published_ns = d->from_ns;
     memset(core->segment, 0, sizeof core->segment);
     memcpy(core->segment, d->kept, d->kept_count * sizeof d->kept[0]);
-    core->segment_count = d->kept_count + gaudi_trajectory_plan(&card->file->physics, &core->drive, &d->point,
+    core->segment_count = d->kept_count + gaudi_trajectory_plan(&card->physics, &core->drive, &d->point,
                                                                 d->from_ns, core->segment + d->kept_count);
 }
 
@@ -179,7 +187,7 @@ int gaudi_publish(gaudi_card *card, gaudi_change apply, const void *with, gaudi_
 static uint64_t lease_of(const gaudi_card *card)
 {
     double rate = gaudi_box_clock_rate(card->box);
-    return (uint64_t)((double)card->file->physics.lease_ns * fmax(rate, 1.0));
+    return (uint64_t)((double)card->physics.lease_ns * fmax(rate, 1.0));
 }
 
 typedef struct activity_change {
@@ -245,15 +253,16 @@ static int apply_extension(gaudi_card *card, gaudi_core *core, gaudi_point *now,
     return 0;
 }
 
-int gaudi_card_extend_lease(gaudi_card *card, uint64_t until_ns)
+void gaudi_lease_extend_locked(gaudi_card *card, uint64_t until_ns)
 {
-    return gaudi_publish(card, apply_extension, &until_ns, NULL);
+    bool is_ringing = false; /* whoever changes the clock rings in any case */
+    (void)gaudi_publish_locked(card, apply_extension, &until_ns, &is_ringing);
 }
 
 static int apply_memory(gaudi_card *card, gaudi_core *core, gaudi_point *now, uint64_t box_ns, const void *with)
 {
     uint64_t used = *(const uint64_t *)with;
-    const gaudi_identity *identity = &card->file->identity;
+    const gaudi_identity *identity = &card->identity;
     (void)now;
     (void)box_ns;
     if (used > identity->memory_total_bytes - identity->memory_reserved_bytes)

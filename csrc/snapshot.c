@@ -54,15 +54,6 @@ static int read_core(const gaudi_card *card, gaudi_core *core, gaudi_segment *se
     return -EAGAIN;
 }
 
-static bool is_plausible(const gaudi_segment *s)
-{
-    return gaudi_is_sane(s->die_c) && gaudi_is_sane(s->die_a) && gaudi_is_sane(s->power_c) && gaudi_is_sane(s->power_a) &&
-           gaudi_is_sane(s->filtered_c) && gaudi_is_sane(s->filtered_a) && gaudi_is_sane(s->filtered_b) && gaudi_is_sane(s->hbm_c) &&
-           gaudi_is_sane(s->hbm_a) && gaudi_is_sane(s->hbm_b) && gaudi_is_sane(s->board_c) && gaudi_is_sane(s->board_a) &&
-           gaudi_is_sane(s->board_b) && gaudi_is_sane(s->energy_j * 1e-6) && s->inv_tau_die > 0.0 && s->clock_ratio >= 0.0 &&
-           s->clock_ratio <= 1.0;
-}
-
 static uint32_t status_at(const gaudi_core *core, uint32_t flags, uint64_t box_ns)
 {
     uint32_t status = core->status;
@@ -88,10 +79,10 @@ bool gaudi_holder_is_alive(const gaudi_card *card)
 uint64_t gaudi_memory_used(const gaudi_card *card, uint64_t used_bytes, uint64_t holder_token, uint64_t lease_end_ns,
                            uint64_t box_ns)
 {
-    uint64_t total = card->file->identity.memory_total_bytes;
+    uint64_t total = card->identity.memory_total_bytes;
     uint64_t used = used_bytes;
     if (holder_token == 0 || (box_ns > lease_end_ns && !gaudi_holder_is_alive(card)))
-        used = card->file->identity.memory_reserved_bytes;
+        used = card->identity.memory_reserved_bytes;
     return used > total ? total : used;
 }
 
@@ -103,7 +94,7 @@ static uint64_t memory_used(const gaudi_card *card, const gaudi_core *core, uint
 static uint64_t memory_of_holder(const gaudi_card *card, const gaudi_core *core, uint64_t box_ns)
 {
     uint64_t used = memory_used(card, core, box_ns);
-    uint64_t reserved = card->file->identity.memory_reserved_bytes;
+    uint64_t reserved = card->identity.memory_reserved_bytes;
     return used > reserved ? used - reserved : 0;
 }
 
@@ -121,10 +112,10 @@ static uint32_t pcie_kbps(uint32_t kbps, uint64_t from_ns, uint64_t until_ns, ui
 static void fill_sensors(const gaudi_card *card, const gaudi_core *core, const gaudi_segment *segment,
                          gaudi_reading *r)
 {
-    const gaudi_physics *physics = &card->file->physics;
+    const gaudi_physics *physics = &card->physics;
     gaudi_point at = gaudi_segment_at(physics, segment, r->box_ns);
     r->clock_ratio = at.clock_ratio;
-    r->clock_soc_mhz = at.clock_ratio * (double)card->file->identity.clock_soc_max_mhz;
+    r->clock_soc_mhz = at.clock_ratio * (double)card->identity.clock_soc_max_mhz;
     r->power_54v_w = at.filtered_w;
     r->power_now_w = at.power_w;
     r->power_12v_w = physics->rail12_idle_w + physics->rail12_share * fmax(0.0, at.filtered_w - physics->idle_w);
@@ -152,7 +143,7 @@ int gaudi_card_read(const gaudi_card *card, gaudi_reading *reading)
     int rc = gaudi_box_alive(card->box);
     if (rc == 0)
         rc = read_core(card, &core, &segment, &r.box_ns);
-    if (rc == 0 && !is_plausible(&segment))
+    if (rc == 0 && !gaudi_segment_is_sound(&segment))
         rc = -EBADMSG;
     if (rc != 0)
         return rc;
@@ -244,12 +235,12 @@ uint64_t gaudi_card_links_up(const gaudi_card *card)
 
 double gaudi_sensor_temperature(const gaudi_card *card, size_t i, const gaudi_reading *r)
 {
-    const gaudi_sensor *sensor = &card->file->identity.sensor[i];
+    const gaudi_sensor *sensor = &card->identity.sensor[i];
     double group_c = r->board_c;
     if (sensor->group == GAUDI_SENSOR_ON_CHIP || sensor->group == GAUDI_SENSOR_ON_CHIP_TD)
         group_c = r->die_c;
     else if (sensor->group == GAUDI_SENSOR_HBM)
         group_c = r->hbm_c;
-    double ambient_c = card->file->physics.ambient_c;
+    double ambient_c = card->physics.ambient_c;
     return ambient_c + sensor->offset_c + sensor->gain * (group_c - ambient_c);
 }

@@ -56,12 +56,58 @@ bool gaudi_identity_is_sound(const gaudi_identity *i)
            ports_are_sound(i);
 }
 
+static bool is_between(double value, double low, double high)
+{
+    return value >= low && value <= high; /* false for NaN */
+}
+
+/* The controller looks at most a few thousand times within a lease; time constants are at least one of its periods. */
+static bool times_are_sound(const gaudi_physics *p)
+{
+    return is_between(p->tau_power_s, 1e-3, 1e6) && is_between(p->tau_die_s, 1e-3, 1e6) &&
+           is_between(p->tau_hbm_s, 1e-3, 1e6) && is_between(p->tau_board_s, 1e-3, 1e6) &&
+           p->control_period_ns >= 1000000 && p->control_period_ns <= UINT64_C(60000000000) && p->lease_ns >= 1000000 &&
+           p->lease_ns <= UINT64_C(3600000000000);
+}
+
+static bool powers_are_sound(const gaudi_physics *p)
+{
+    bool is_sound = gaudi_is_sane(p->idle_w) && gaudi_is_sane(p->rail12_idle_w) && gaudi_is_sane(p->rail12_share) &&
+                    gaudi_is_sane(p->rail12_limit_w) && gaudi_is_sane(p->utilization_dc_w) &&
+                    gaudi_is_sane(p->leakage_w_per_k) && gaudi_is_sane(p->leakage_reference_c);
+    for (size_t e = 0; e < GAUDI_ENGINE_COUNT; e++)
+        is_sound = is_sound && gaudi_is_sane(p->engine_w[e]);
+    return is_sound && p->limit_min_mw <= p->limit_max_mw && p->limit_max_mw <= UINT32_MAX;
+}
+
 bool gaudi_physics_is_sound(const gaudi_physics *p)
 {
-    return p->tau_power_s > 0.0 && p->tau_die_s > 0.0 && p->tau_hbm_s > 0.0 && p->tau_board_s > 0.0 &&
-           p->control_period_ns > 0 && p->lease_ns > 0 && p->clock_grain > 0.0 && p->clock_step > 0.0 &&
-           gaudi_is_sane(p->ambient_c) && p->airflow > 0.0 && gaudi_is_sane(p->idle_w) && gaudi_is_sane(p->rail12_idle_w) &&
-           gaudi_is_sane(p->rail12_share) && gaudi_is_sane(p->rail12_limit_w) && gaudi_is_sane(p->utilization_dc_w);
+    bool resists = is_between(p->r_die_k_per_w, 0.0, 1e3) && is_between(p->r_hbm_k_per_w, 0.0, 1e3) &&
+                   is_between(p->r_hbm_own_k_per_w, 0.0, 1e3) && is_between(p->r_board_k_per_w, 0.0, 1e3);
+    bool controls = is_between(p->clock_grain, 1e-4, 1.0) && is_between(p->clock_step, 1e-4, 1.0) &&
+                    is_between(p->clock_floor, 0.0, 1.0) && is_between(p->hysteresis_share, 0.0, 1.0) &&
+                    gaudi_is_sane(p->hysteresis_k) && gaudi_is_sane(p->slowdown_c) && gaudi_is_sane(p->shutdown_c);
+    return times_are_sound(p) && powers_are_sound(p) && resists && controls && gaudi_is_sane(p->ambient_c) &&
+           is_between(p->airflow, 1e-3, 1e3);
+}
+
+bool gaudi_segment_is_sound(const gaudi_segment *s)
+{
+    return gaudi_is_sane(s->die_c) && gaudi_is_sane(s->die_a) && gaudi_is_sane(s->power_c) &&
+           gaudi_is_sane(s->power_a) && gaudi_is_sane(s->filtered_c) && gaudi_is_sane(s->filtered_a) &&
+           gaudi_is_sane(s->filtered_b) && gaudi_is_sane(s->hbm_c) && gaudi_is_sane(s->hbm_a) &&
+           gaudi_is_sane(s->hbm_b) && gaudi_is_sane(s->board_c) && gaudi_is_sane(s->board_a) &&
+           gaudi_is_sane(s->board_b) && gaudi_is_sane(s->energy_j * 1e-6) && s->inv_tau_die > 0.0 &&
+           s->clock_ratio >= 0.0 && s->clock_ratio <= 1.0;
+}
+
+bool gaudi_drive_is_sound(const gaudi_drive *d)
+{
+    bool is_sound = gaudi_is_sane(d->limit_w) && gaudi_is_sane(d->ambient_c) && is_between(d->airflow, 1e-3, 1e3) &&
+                    is_between(d->clock_ceiling, 0.0, 1.0);
+    for (size_t e = 0; e < GAUDI_ENGINE_COUNT; e++)
+        is_sound = is_sound && is_between(d->activity[e], 0.0, 1.0);
+    return is_sound;
 }
 
 bool gaudi_box_identity_is_sound(const gaudi_box_identity *b)

@@ -11,6 +11,10 @@ static const double NS_PER_S = 1e9;
  * clock until somebody publishes again; two minutes are more than ten die time constants. */
 enum { CONTROL_STEPS_MAX = 1200 };
 
+/* How far it follows the controller within the lease: half a minute at the fastest clock of a box. What is longer comes from
+ * a corrupt file. */
+enum { LEASE_STEPS_MAX = 20000 };
+
 /* Segments that the lease may use; the rest is kept for the way back to full clock, at most 16 steps and two flags. */
 enum { LEASE_SEGMENTS_MAX = 20 };
 
@@ -268,8 +272,10 @@ uint32_t gaudi_trajectory_plan(const gaudi_physics *physics, const gaudi_drive *
     begin_segment(&pl, &at, now_ns, is_busy);
 
     uint64_t t = next_look(physics, now_ns);
-    for (; is_busy && t < drive->lease_end_ns; t += physics->control_period_ns)
+    for (int step = 0; is_busy && t < drive->lease_end_ns && step < LEASE_STEPS_MAX; step++) {
         look(&pl, t, true, LEASE_SEGMENTS_MAX);
+        t += physics->control_period_ns;
+    }
     if (is_busy) {
         at = gaudi_segment_at(physics, &segments[pl.count - 1], drive->lease_end_ns);
         begin_segment(&pl, &at, drive->lease_end_ns, false);

@@ -1,4 +1,4 @@
-"""`make soak`: a hundred thousand deaths of writers, and the crowd, for as long as it takes; ends by itself.
+"""`make soak`: a hundred thousand deaths of writers, the crowd, fuzzed files; ends by itself.
 
 Each program prints its own progress; the last line says how many checks passed. Exit status 1 if anything failed.
 """
@@ -13,12 +13,15 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+SANITIZERS = ("-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all")
 KILL_POINTS = ("-DGAUDI_KILL_POINTS",)
 # Points passed by the two programs: deaths of 19 * 4000 + 12000 and of 9 * 1000 + 3000 make 100 000.
 RUNS = (
     ("test_kill_points", KILL_POINTS, ("4000", "12000")),
     ("test_kill_files", KILL_POINTS, ("1000", "3000")),
     ("test_crowd", (), ("20000",)),
+    ("test_fuzz", SANITIZERS, ("100000", "1")),
+    ("test_fuzz", SANITIZERS, ("100000", "2")),
 )
 
 
@@ -32,13 +35,14 @@ def main() -> int:
     failed = []
     with tempfile.TemporaryDirectory(prefix="gaudi-soak-") as folder:
         programs = CPrograms(Path(folder))
-        for name, flags, arguments in RUNS:
+        built = [(programs.card_program(name, flags), name, arguments) for name, flags, arguments in RUNS]
+        for program, name, arguments in built:
             scratch = Path(folder) / "box"
             scratch.mkdir(exist_ok=True)
             print(f"{name} {' '.join(arguments)}", flush=True)
             try:
                 done = subprocess.run(
-                    [programs.card_program(name, flags), scratch, *arguments],
+                    [program, scratch, *arguments],
                     timeout=max(1.0, end - time.monotonic()),
                     check=False,
                 )

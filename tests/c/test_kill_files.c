@@ -81,7 +81,7 @@ static void check_after(gaudi_box *before, ino_t inode, const char *where)
 static void die_once(const char *where, unsigned int pass, unsigned int spins, unsigned int seed)
 {
     gaudi_box *before = NULL;
-    int rounds = spins ? ENDLESS : 8;
+    int rounds = ENDLESS;
     check(make_workload_box(path, sizeof path, directory, "box") == 0, "the next one succeeds before", where);
     check(count_entries() == 1, "and clears up before", where);
     check(gaudi_box_open_path(&before, path, false, NULL) == 0, "attach before", where);

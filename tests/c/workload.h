@@ -3,6 +3,7 @@
 #define WORKLOAD_H
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
