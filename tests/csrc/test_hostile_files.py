@@ -1,4 +1,4 @@
-"""Files that somebody replaced, overwrote, cut off, linked or gave to somebody else: libhlml answers with a code, at once."""
+"""Files that somebody replaced, overwrote, cut off, linked or gave away: libhlml answers with a code, at once."""
 
 from __future__ import annotations
 

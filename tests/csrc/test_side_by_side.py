@@ -78,9 +78,11 @@ def test_boxes_side_by_side_share_nothing(boxes: list[Path]) -> None:
         box.card(0).acquire()
         box.card(0).publish_memory(number << 30)
     base = [box.card(1).read().memory_used_bytes for box in opened]
-    assert [
-        box.card(0).read().memory_used_bytes - idle >> 30 for box, idle in zip(opened, base, strict=True)
-    ] == [0, 1, 2]
+    assert [box.card(0).read().memory_used_bytes - idle >> 30 for box, idle in zip(opened, base, strict=True)] == [
+        0,
+        1,
+        2,
+    ]
     opened[1].set_clock(rate=0.0)
     assert [box.clock_rate for box in opened] == [1.0, 0.0, 1.0]
     for box in opened:
