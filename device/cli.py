@@ -280,10 +280,30 @@ def sysfs(directory: Path, follow: bool, duration: str | None, devices: str | No
     run_sysfs(directory, follow, _seconds(duration) if duration else None, only or None)
 
 
+@gaudi_box.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--devices", help="Only these cards: 3, 0,2, 0-3 or all; without it as HABANA_VISIBLE_DEVICES says.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def exec_(devices: str | None, command: tuple[str, ...]) -> int:
+    """Run COMMAND with library, tools, /sys, hwmon and /dev/accel of the box at their real paths.
+
+    Only COMMAND and its children see them; its exit status is passed on. Put -- before a COMMAND with options.
+
+    \b
+    Examples:
+      gaudi-box exec -- sensors
+      gaudi-box exec --devices 0,3 -- python train.py
+    """
+    from device.exec.run import run_exec
+
+    return run_exec(command, None if devices is None else _cards(devices))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry point: every error is one line and an exit status."""
     try:
-        gaudi_box.main(args=None if argv is None else list(argv), prog_name="gaudi-box", standalone_mode=False)
+        words = None if argv is None else list(argv)
+        status = gaudi_box.main(args=words, prog_name="gaudi-box", standalone_mode=False)
+        return status if isinstance(status, int) else 0
     except click.exceptions.Exit as stop:
         return int(stop.exit_code)
     except click.ClickException as error:

@@ -10,6 +10,7 @@ from device.sysfs.hwmon import Peaks
 from device.sysfs.mirror import Mirror
 from device.sysfs.render import Surface, pci_path, render_tree, seen_peaks
 from device.sysfs.source import BoxSource
+from device.sysfs.tree import Node
 from device.sysfs.view import BoxView
 
 __all__ = ["REFRESH_S", "LiveTree"]
@@ -21,13 +22,14 @@ REFRESH_S = 0.25
 @dataclass
 class LiveTree:
     """`refresh` once a period. `report` gets one line for a write that was refused: the writer cannot be told, since a
-    plain file takes everything."""
+    plain file takes everything. `amend` may add to a tree before it is shown."""
 
     source: BoxSource
     mirror: Mirror
     report: Callable[[str], None]
     hwmon_base: int = 0
     parameters: Mapping[str, str] = field(default_factory=dict)
+    amend: Callable[[BoxView, dict[str, Node]], None] = lambda box, tree: None
     _peaks: dict[int, Peaks] = field(default_factory=dict)
     _writable: dict[str, tuple[int, str]] = field(default_factory=dict)
 
@@ -38,7 +40,9 @@ class LiveTree:
             self.mirror.restore(path)
         box = self.source.view()
         self._peaks = seen_peaks(box, self._peaks)
-        self.mirror.update(render_tree(box, Surface(self.hwmon_base, self.parameters, self._peaks)))
+        tree = render_tree(box, Surface(self.hwmon_base, self.parameters, self._peaks))
+        self.amend(box, tree)
+        self.mirror.update(tree)
         self._writable = _writable_paths(box)
         return box
 

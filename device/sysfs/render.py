@@ -54,6 +54,7 @@ def render_tree(box: BoxView, surface: Surface) -> dict[str, Node]:
     for card in box.cards:
         _add(tree, pci_path(card.facts), render_pci(card))
         _add_card(tree, box, card, surface)
+    tree[SENSORS_CONF] = File(render_sensors_conf(card.facts for card in box.cards).encode(), READ_WRITE)
     if not box.is_driver_loaded:
         return tree
     _add(tree, _MODULE, render_module(box, surface.parameters))
@@ -61,7 +62,6 @@ def render_tree(box: BoxView, surface: Surface) -> dict[str, Node]:
     _link(tree, f"{_DRIVER}/module", _MODULE)
     _add(tree, _DRIVER, {name: File(b"", 0o200) for name in ("bind", "unbind", "new_id", "remove_id", "uevent")})
     tree["proc/modules"] = File(proc_modules_line(box).encode())
-    tree[SENSORS_CONF] = File(render_sensors_conf(card.facts for card in box.cards).encode(), READ_WRITE)
     return tree
 
 
