@@ -37,7 +37,11 @@ class Card:
         self._owns_box = owns_box
         self._is_closed = False
         self._streams: list[Stream] = []
-        self._session = Session(box, card, options)
+        try:
+            self._session = Session(box, card, options)
+        except BaseException:
+            card.release()
+            raise
 
     @classmethod
     def acquire(

@@ -20,6 +20,7 @@ from device.memory import DeviceMemory, FaultyMemory, Range, read_host_limits
 from device.runtime.activity import Activity
 from device.runtime.memory_faults import MemoryFaults
 from device.runtime.pending import Pending
+from device.runtime.real_paths import RealPaths
 from device.runtime.sram import Sram
 from device.runtime.time_lines import TimeLines
 from device.spec import AsicSpec, load_spec
@@ -69,6 +70,7 @@ class Session:
         self._who = f"card {card.index} ({card.identity.serial})"
         self._broken: DeviceError | None = None
         self._reset_count = card.pulse().reset_count
+        self._real_paths = RealPaths(box.path, card.index)
         reserved = card.identity.memory_reserved_bytes
         limits = partial(read_host_limits, options.memory_budget_bytes)
         self.memory = DeviceMemory(
@@ -161,8 +163,10 @@ class Session:
         self.activity.close()
         self.memory.close()
         self.sram.close()
+        self._real_paths.close()
 
     def _publish_memory(self, used_bytes: int) -> None:
         """After a reset the card is somebody else's."""
         if self._broken is None:
             self.card.publish_memory(used_bytes)
+            self._real_paths.publish(used_bytes)

@@ -93,6 +93,6 @@ def render_sensors_conf(cards: Iterable[CardFacts]) -> str:
         for rail, label in supply:
             channels = list(rail.numbers())
             text += [f'    label in{channel} "{label} {n}"' for n, channel in enumerate(channels, 1)]
-        text += [f'    label curr{n} "{label}"' for n, (_, label) in enumerate(supply, 1)]
-        text += ['    label power1 "54V"', '    label energy1 "54V"']
+        text += [f'    label curr{n} "{label} Current"' for n, (_, label) in enumerate(supply, 1)]
+        text += ['    label power1 "54V Power"', '    label energy1 "54V Energy"']
     return "\n".join(text) + "\n"
