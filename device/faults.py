@@ -118,7 +118,7 @@ def inject(
     if fault.acts is Action.LINK and value >= card.identity.port_count:
         raise BoxError(f"there is no port {value:g} on card {index}; it has {card.identity.port_count}, from 0 on")
     flags = _ONCE if is_once else 0
-    if fault.acts is Action.MEMORY:
+    if fault.address:
         address = memory_address(card, fault.name, address, seed, value)
         flags |= IN_SPARE if is_replaced(card, address) else 0
     record = FaultRecord(kind=fault.number, flags=flags, degree=value, seed=seed, address=address)

@@ -132,17 +132,20 @@ class DeviceMemory:
         """Every word gets what the pattern has at its own address."""
         self._generate(address, size_bytes, Generated(pattern), threads)
 
-    def check(self, address: int, size_bytes: int, pattern: Pattern, most: int = 0, threads: int = 1) -> Mismatches:
-        """Compare with what `fill` would have written; positions are addresses. LaunchError as for resolve."""
+    def check(
+        self, address: int, size_bytes: int, pattern: Pattern, most: int = 0, threads: int = 1, shift: int = 0
+    ) -> Mismatches:
+        """Compare with what `fill` would have written at address + shift, as after a copy from there; positions are
+        addresses. LaunchError as for resolve."""
         found = Mismatches()
         for segment in self._segments(address, size_bytes):
             left = max(most - len(found.first), 0)
             if segment.data is not None:
-                found += pattern.check(segment.data, segment.address, left, threads)
+                found += pattern.check(segment.data, segment.address, left, threads, shift)
             elif segment.generated is not None:
                 contents = segment.generated
                 found += pattern.check_generated(
-                    contents.pattern, contents.shift, segment.address, segment.size, left, threads
+                    contents.pattern, contents.shift, segment.address, segment.size, left, threads, shift
                 )
         return found
 

@@ -59,11 +59,13 @@ class FaultyMemory:
         self.memory.fill(address, size_bytes, pattern, threads)
         self._mirror(address, size_bytes)
 
-    def check(self, address: int, size_bytes: int, pattern: Pattern, most: int = 0, threads: int = 1) -> Mismatches:
-        """Read and compare with what `fill` would have written. EccError."""
+    def check(
+        self, address: int, size_bytes: int, pattern: Pattern, most: int = 0, threads: int = 1, shift: int = 0
+    ) -> Mismatches:
+        """Read and compare with what `fill` would have written at address + shift. EccError."""
         cells = self._cells()
         if not cells:
-            return self.memory.check(address, size_bytes, pattern, most, threads)
+            return self.memory.check(address, size_bytes, pattern, most, threads, shift)
         found = Mismatches()
         with self._lock:
             acting = self._acting(cells, address, size_bytes)
@@ -74,9 +76,9 @@ class FaultyMemory:
                     self.memory.read(begin, data)
                     for cell in acting:
                         cell.spoil(data, begin)
-                    found += pattern.check(data, begin, left)
+                    found += pattern.check(data, begin, left, shift=shift)
                 else:
-                    found += self.memory.check(begin, size, pattern, left, threads)
+                    found += self.memory.check(begin, size, pattern, left, threads, shift)
         return found
 
     def copy(self, destination: int, source: int, size_bytes: int, threads: int = 1) -> None:

@@ -69,22 +69,31 @@ class Pattern:
         _check_words(position, out.size)
         lib.mv_generate(_raw(self), position, ffi.from_buffer(out), out.size, threads)
 
-    def check(self, data: Bytes, position: int, most: int = 0, threads: int = 1) -> Mismatches:
-        """Compare `data` with what the pattern has from `position` on."""
-        _check_words(position, data.size)
+    def check(self, data: Bytes, position: int, most: int = 0, threads: int = 1, shift: int = 0) -> Mismatches:
+        """Compare `data`, which lies at `position`, with what the pattern has from position + shift on."""
+        _check_words(position + shift, data.size)
         found = ffi.new("struct mv_mismatch[]", max(most, 1))
         pointer = ffi.from_buffer(data)
-        count = lib.mv_check(_raw(self), position, pointer, data.size, found, most, threads)
+        begin = (position + shift) & _ALL_ONES
+        count = lib.mv_check(_raw(self), begin, pointer, data.size, found, most, threads)
         return _mismatches(count, found, most, position)
 
     def check_generated(
-        self, contents: Pattern, shift: int, position: int, size: int, most: int = 0, threads: int = 1
+        self,
+        contents: Pattern,
+        contents_shift: int,
+        position: int,
+        size: int,
+        most: int = 0,
+        threads: int = 1,
+        shift: int = 0,
     ) -> Mismatches:
-        """The same for a range that holds `contents`, displaced by `shift` bytes: made in pieces, then compared."""
-        _check_words(position, size)
+        """The same for a range that holds `contents`, displaced as well: made in pieces, then compared."""
+        _check_words(position + shift, size)
+        _check_words(position + contents_shift, size)
         found = ffi.new("struct mv_mismatch[]", max(most, 1))
-        begin = (position + shift) & _ALL_ONES
-        count = lib.mv_check_generated(_raw(contents), begin, _raw(self), position, size, found, most, threads)
+        made, wanted = (position + contents_shift) & _ALL_ONES, (position + shift) & _ALL_ONES
+        count = lib.mv_check_generated(_raw(contents), made, _raw(self), wanted, size, found, most, threads)
         return _mismatches(count, found, most, position)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +24,10 @@ from device.runtime.transfer import Command, Transfer
 from device.spec import AsicSpec
 
 __all__ = ["Card"]
+
+# Box time of a reset, and how often somebody who waits for its end looks.
+_RESET_NS = 10_000_000_000
+_LOOK_S = 0.05
 
 # More threads for one kernel are no default: the next card of the box wants to run too.
 _DEFAULT_THREADS = 2
@@ -157,10 +162,32 @@ class Card:
         """Every word gets what the pattern has at its address; sizes are multiples of 8 bytes."""
         return self._do(fill_command(self._session, buffer.address, buffer.size_bytes, pattern, engine), stream)
 
-    def check(self, buffer: DeviceBuffer, pattern: Pattern, stream: Stream | None = None, *, most: int = 8) -> Transfer:
-        """Read the buffer by the TPC and compare it with the pattern; the result has the mismatches, `most` of them
-        with address and values. EccError."""
-        return self._do(check_command(self._session, buffer.address, buffer.size_bytes, pattern, most), stream)
+    def check(
+        self,
+        buffer: DeviceBuffer,
+        pattern: Pattern,
+        stream: Stream | None = None,
+        *,
+        most: int = 8,
+        origin: DeviceBuffer | None = None,
+    ) -> Transfer:
+        """Read the buffer by the TPC and compare it with the pattern as it was filled into it, or into the `origin`
+        from which it was copied; the result has the mismatches, `most` of them with address and values. EccError."""
+        shift = 0 if origin is None else origin.address - buffer.address
+        command = check_command(self._session, buffer.address, buffer.size_bytes, pattern, most, shift)
+        return self._do(command, stream)
+
+    def reset(self) -> None:
+        """Hard reset, and wait until the card is operational again, in box time. Buffers, streams and what they held
+        are gone. BoxError for who may not reset it."""
+        for stream in self._streams:
+            stream.close()
+        self._streams.clear()
+        self._session.close()
+        self._state.reset(_RESET_NS)
+        while self._state.pulse().status == CardStatus.IN_RESET:
+            time.sleep(_LOOK_S)
+        self._session = Session(self._box, self._state, self._session.options)
 
     def create_stream(self) -> Stream:
         stream = Stream(self._session, f"stream{len(self._streams)}")

@@ -85,7 +85,7 @@ def copy_command(
     return Command(
         name=f"{engine.name} copy from 0x{source:x}",
         size_bytes=size_bytes,
-        cost_at=lambda ratio: operation_cost(work, session.spec, ratio),
+        cost_at=lambda ratio: operation_cost(work, session.spec_now(), ratio),
         move=move,
     )
 
@@ -101,13 +101,14 @@ def fill_command(session: Session, address: int, size_bytes: int, pattern: Patte
     return Command(
         name=f"{engine.name} fill of 0x{address:x}",
         size_bytes=size_bytes,
-        cost_at=lambda ratio: operation_cost(work, session.spec, ratio),
+        cost_at=lambda ratio: operation_cost(work, session.spec_now(), ratio),
         move=move,
     )
 
 
-def check_command(session: Session, address: int, size_bytes: int, pattern: Pattern, most: int) -> Command:
-    """Read by the TPC and compared there. LaunchError in model mode, where there is nothing to compare."""
+def check_command(session: Session, address: int, size_bytes: int, pattern: Pattern, most: int, shift: int) -> Command:
+    """Read by the TPC and compared there with what a fill at address + shift writes. LaunchError in model mode, where
+    there is nothing to compare."""
     if session.is_paced:
         raise LaunchError("model mode computes nothing, so there is nothing to check; acquire the card in compute mode")
     memory = session.memory_at(address)
@@ -116,14 +117,14 @@ def check_command(session: Session, address: int, size_bytes: int, pattern: Patt
 
     def move(offset: int, size: int) -> Mismatches:
         nonlocal left
-        found = memory.check(address + offset, size, pattern, left, session.threads)
+        found = memory.check(address + offset, size, pattern, left, session.threads, shift)
         left -= len(found.first)
         return found
 
     return Command(
         name=f"TPC read of 0x{address:x}",
         size_bytes=size_bytes,
-        cost_at=lambda ratio: operation_cost(work, session.spec, ratio),
+        cost_at=lambda ratio: operation_cost(work, session.spec_now(), ratio),
         move=move,
     )
 
@@ -131,7 +132,7 @@ def check_command(session: Session, address: int, size_bytes: int, pattern: Patt
 def _over_link(session: Session, size_bytes: int, is_upload: bool, is_hbm: bool) -> OperationCost:
     """With the generation and width to which the link is trained now."""
     reading = session.card.read()
-    return pcie_cost(size_bytes, session.spec, reading.pcie_generation, reading.pcie_width, is_upload, is_hbm)
+    return pcie_cost(size_bytes, session.spec_now(), reading.pcie_generation, reading.pcie_width, is_upload, is_hbm)
 
 
 def _cross(target: FaultyMemory, destination: int, origin: FaultyMemory, source: int, size: int) -> None:

@@ -53,6 +53,7 @@ class Launch(Pending):
 
     def execute(self) -> None:
         session = self._session
+        session.faults.refresh()
         before = session.running_pulse()
         cost = self._recipe.cost_at(before.clock_ratio)
         session.time_lines.book(self.ticket, before.clock_ratio)
@@ -74,7 +75,6 @@ class Launch(Pending):
         if session.is_paced:
             session.wait_until(round(self.ticket.end_s * 1e9))
             return
-        session.faults.refresh()
         accesses = self._recipe.accesses(self._binding) if session.faults.has_faults else None
         with session.sram.exclusive(self._recipe.recipe.sram_bytes):
             for number, step in enumerate(self._binding.steps):

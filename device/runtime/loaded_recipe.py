@@ -41,15 +41,17 @@ class LoadedRecipe:
         self.recipe = recipe
         self._session = session
         self._workspace = session.memory.allocate(recipe.workspace_bytes) if recipe.workspace_bytes else None
-        self._costs: dict[float, LaunchCost] = {}
+        self._costs: dict[tuple[float, float], LaunchCost] = {}
         self._bindings: dict[Addresses, Binding] = {}
         self._generation = session.memory.generation
 
     def cost_at(self, clock_ratio: float) -> LaunchCost:
         """Kept per clock ratio; the controller has about a hundred."""
-        cost = self._costs.get(clock_ratio)
+        spec = self._session.spec_now()
+        key = (clock_ratio, spec.hbm.efficiency)
+        cost = self._costs.get(key)
         if cost is None:
-            cost = self._costs[clock_ratio] = launch_cost(self.recipe, self._session.spec, clock_ratio)
+            cost = self._costs[key] = launch_cost(self.recipe, spec, clock_ratio)
         return cost
 
     def bound(self, tensors: Mapping[str, DeviceBuffer | int]) -> Binding:

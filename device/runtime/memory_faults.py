@@ -49,6 +49,12 @@ class MemoryFaults:
     def sram_cells(self) -> FaultyCells:
         return self._cells(_SRAM_FAULTS)
 
+    def bandwidth_share(self) -> float:
+        """What is left of the HBM's bandwidth: that of the worst fault, 1 without any."""
+        if not self._gate.has_faults:
+            return 1.0
+        return min((record.degree for record in self._gate.active("hbm-slow")), default=1.0)
+
     def strikes(self, cell: Cell, address: int) -> bool:
         """A read has met the cell, first at `address`: whether it acts. EccError if the data cannot be corrected."""
         record = cell.source

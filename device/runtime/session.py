@@ -9,7 +9,7 @@ import contextlib
 import enum
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from device.card import Box, CardState, CardStatus, Pulse
@@ -79,7 +79,8 @@ class Session:
             limits=limits,
             publish=self._publish_memory,
         )
-        broken = MemoryFaults(card, self.faults, self.spec)
+        self._broken_memory = broken = MemoryFaults(card, self.faults, self.spec)
+        self._slowed: dict[float, AsicSpec] = {}
         self.hbm = FaultyMemory(self.memory, broken.hbm_cells, broken.strikes)
         """The same memory as engines and copies find it."""
         self.sram = Sram(self.spec.sram, limits)
@@ -105,6 +106,16 @@ class Session:
             if self.scratchpad is not None:
                 stack.enter_context(self.scratchpad.operation(access.sram_reads, access.sram_writes))
             yield
+
+    def spec_now(self) -> AsicSpec:
+        """The ASIC as it is at present: with the bandwidth that the faults of its HBM leave."""
+        share = self._broken_memory.bandwidth_share()
+        if share == 1.0:
+            return self.spec
+        if share not in self._slowed:
+            hbm = replace(self.spec.hbm, efficiency=self.spec.hbm.efficiency * share)
+            self._slowed[share] = replace(self.spec, hbm=hbm)
+        return self._slowed[share]
 
     @property
     def threads(self) -> int:

@@ -78,6 +78,7 @@ class Transfer(Pending):
 
     def execute(self) -> None:
         session, command = self._session, self._command
+        session.faults.refresh()
         before = session.running_pulse()
         session.time_lines.book(self.ticket, before.clock_ratio)
         is_busy = command.size_bytes >= _BUSY_BYTES

@@ -11,8 +11,11 @@ import pytest
 import hlml
 from device.card import Box
 from device.cost import pcie_bytes_per_s
+from device.dtypes import DataType
 from device.engine_class import EngineClass
 from device.errors import DeviceResetError, LaunchError
+from device.faults import find_fault, heal, inject
+from device.graph import GraphBuilder, compile_graph
 from device.memory import Pattern, PatternKind
 from device.runtime import Card, ExecutionMode, MemorySpace
 
@@ -181,3 +184,61 @@ def test_bytes_that_cross_the_link_are_counted_and_seen(opened: Box, card: Card)
     hlml.shutdown()
     assert rates.pcie_rx_kbps > 0
     assert rates.pcie_tx_kbps == 0
+
+
+def test_a_slow_hbm_slows_what_it_bounds_and_nothing_else(opened: Box, card: Card) -> None:
+    source, target = card.malloc(64 * MIB), card.malloc(64 * MIB)
+    data = np.zeros(8 * MIB, np.uint8)
+
+    def rates() -> list[float]:
+        transfers = (card.check(source, NOISE), card.copy(target, source), card.copy_to_device(target, data))
+        return [transfer.result().bytes_per_s for transfer in transfers]
+
+    normal = rates()
+    inject(opened, 0, find_fault("hbm-slow"), 0.5)
+    inject(opened, 0, find_fault("hbm-slow"), 0.25)
+    slow = rates()
+    assert slow[0] == pytest.approx(normal[0] / 4, rel=0.01)
+    assert slow[1] == pytest.approx(card.spec.hbm.bytes_per_s / 4 / 2, rel=0.01)
+    assert slow[2] == pytest.approx(normal[2])
+    heal(opened, 0)
+    assert rates() == pytest.approx(normal)
+
+
+def test_a_slow_hbm_slows_launches(opened: Box, card: Card) -> None:
+    graph = GraphBuilder("add")
+    a, b = (graph.input(name, (1 << 20,), DataType.F32) for name in "ab")
+    graph.output(graph.add(a, b), "c")
+    recipe = compile_graph(graph.build(), card.spec)
+    buffers = {name: card.malloc(4 * MIB) for name in "abc"}
+    stream = card.create_stream()
+    normal_s = stream.launch(recipe, buffers).result().device_time_s
+    inject(opened, 0, find_fault("hbm-slow"), 0.5)
+    assert stream.launch(recipe, buffers).result().device_time_s == pytest.approx(2 * normal_s, rel=0.01)
+
+
+def test_what_was_copied_is_checked_by_its_origin(card: Card) -> None:
+    whole = card.malloc(16 * MIB, is_sparse=True)
+    first, second = whole.part(0, 8 * MIB), whole.part(8 * MIB, 8 * MIB)
+    card.fill(first, NOISE)
+    card.copy(second, first)
+    assert card.check(second, NOISE, origin=first).result().mismatches.count == 0
+    assert card.check(second, NOISE).result().mismatches.count > 0
+    card.copy_to_device(second.part(MIB, 8), np.zeros(8, np.uint8))
+    found = card.check(second, NOISE, origin=first).result().mismatches
+    assert [each.position for each in found.first] == [second.address + MIB]
+
+
+def test_a_reset_by_the_holder_begins_anew(opened: Box, card: Card) -> None:
+    buffer = card.malloc(MIB)
+    card.create_stream()
+    opened.set_clock(rate=100.0)
+    before = opened.card(0).read()
+    card.reset()
+    after = opened.card(0).read()
+    assert after.reset_count == before.reset_count + 1
+    assert (after.box_ns - before.box_ns) * 1e-9 >= 10
+    with pytest.raises(LaunchError, match="no allocation begins"):
+        card.free(buffer)
+    again = card.malloc(MIB)
+    card.fill(again, NOISE, card.create_stream()).result()
