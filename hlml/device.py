@@ -52,7 +52,9 @@ class _Attachment:
             lib.gaudi_box_close(box[0])
             raise error_of(code, "hlml_init")
         self.box = box[0]
-        self.devices = [Device(index, self.box) for index in range(lib.gaudi_box_card_count(self.box))]
+        cards = ((index, lib.gaudi_box_card(self.box, index)) for index in range(lib.gaudi_box_card_count(self.box)))
+        visible = [index for index, card in cards if lib.gaudi_card_is_visible(card)]
+        self.devices = [Device(index, self.box, place) for place, index in enumerate(visible)]
 
     def close(self) -> None:
         if self.box != ffi.NULL:
@@ -111,7 +113,7 @@ def box_info() -> BoxInfo:
         hlml_version=text(identity.hlml_version),
         driver_version=text(identity.driver_version),
         nic_driver_version=text(identity.nic_driver_version),
-        device_count=lib.gaudi_box_card_count(box),
+        device_count=len(_attachment.devices),
         clock_rate=lib.gaudi_box_clock_rate(box),
         is_driver_loaded=lib.gaudi_box_alive(box) != -_ENODEV,
     )
@@ -120,11 +122,12 @@ def box_info() -> BoxInfo:
 class Device:
     """One card. Every getter is one call into libhlml and raises an HlmlError of the code it returned."""
 
-    def __init__(self, index: int, box: Any) -> None:
+    def __init__(self, index: int, box: Any, place: int) -> None:
+        """`index` is the accel number, `place` that among the cards that are visible here."""
         self.index = index
         self._reader = CardReader(lib.gaudi_box_card(box, index), index)
         handle = ffi.new("hlml_device_t *")
-        self._check(lib.hlml_device_get_handle_by_index(index, handle), "hlml_device_get_handle_by_index")
+        self._check(lib.hlml_device_get_handle_by_index(place, handle), "hlml_device_get_handle_by_index")
         self._handle = handle[0]
 
     def __repr__(self) -> str:
