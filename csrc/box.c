@@ -24,7 +24,10 @@ static gaudi_box *new_box(const char *path, bool for_writing)
     pthread_mutex_init(&box->mutex, NULL);
     for (size_t i = 0; i < GAUDI_CARD_MAX; i++) {
         box->card[i].fd = -1;
+        box->card[i].told_fd = -1;
+        box->card[i].told_bytes = GAUDI_NOTHING_TOLD;
         pthread_mutex_init(&box->card[i].mutex, NULL);
+        pthread_mutex_init(&box->card[i].told_mutex, NULL);
     }
     return box;
 }
@@ -60,6 +63,8 @@ static int attach(gaudi_box **out, const char *path, bool for_writing, bool is_e
         rc = open_directory(path, is_explicit, &owner, &dir, error);
     if (rc == 0)
         rc = gaudi_attach_files(box, dir, owner, error);
+    if (rc == 0)
+        gaudi_real_paths_attach(box);
     if (rc == 0 && (rc = gaudi_box_alive(box)) == -ENODEV)
         gaudi_fail(error, rc, "the driver of box %s is not loaded; load it with 'gaudi-box up'", path);
     if (rc == -ESTALE)
@@ -180,6 +185,9 @@ void gaudi_box_close(gaudi_box *box)
         unmap(card->file, sizeof *card->file);
         if (card->fd >= 0)
             close(card->fd);
+        if (card->told_fd >= 0)
+            close(card->told_fd);
+        pthread_mutex_destroy(&card->told_mutex);
         pthread_mutex_destroy(&card->mutex);
     }
     unmap(box->file, sizeof *box->file);

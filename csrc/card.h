@@ -86,6 +86,10 @@ size_t gaudi_box_card_count(const gaudi_box *box);
 /* The card with accel number `index`, or NULL. It lives as long as the box. */
 gaudi_card *gaudi_box_card(gaudi_box *box, size_t index);
 
+/* False: the box owns the real paths and this card has no node below /dev here, as in a container that was given others.
+ * Libraries and tools leave it out. */
+bool gaudi_card_is_visible(const gaudi_card *card);
+
 const gaudi_identity *gaudi_card_identity(const gaudi_card *card);
 const gaudi_physics *gaudi_card_physics(const gaudi_card *card);
 

@@ -40,6 +40,12 @@ struct gaudi_card {
     /* What this process published last, and the reset count then: a reset by anybody ends it. Guarded by mutex. */
     double activity[GAUDI_ENGINE_COUNT];
     uint32_t reset_count;
+    bool is_hidden; /* real_paths.c from here on */
+    pthread_mutex_t told_mutex;
+    int told_fd;
+    uint64_t told_open_ns;
+    uint64_t told_next_ns; /* atomic, as the next one */
+    uint64_t told_bytes;
 };
 
 struct gaudi_box {
@@ -49,6 +55,7 @@ struct gaudi_box {
     int fd;
     bool is_writable;
     bool is_owner; /* the caller owns the files or is root */
+    bool is_real;  /* it owns the real paths */
     size_t card_count;
     pthread_mutex_t mutex;
     gaudi_card card[GAUDI_CARD_MAX];
@@ -136,6 +143,12 @@ int gaudi_default_box(const char *type, const gaudi_box_identity **identity, con
 uint64_t gaudi_clock_at(const gaudi_clock *clock, uint64_t mono_ns);
 gaudi_clock gaudi_clock_of(const gaudi_box *box);
 uint64_t gaudi_monotonic_ns(void);
+
+/* real_paths.c: which cards have nodes here; once all cards are attached. */
+void gaudi_real_paths_attach(gaudi_box *box);
+/* Bytes in use that a framework told in /dev/shm, without the reserved ones. */
+#define GAUDI_NOTHING_TOLD UINT64_MAX
+uint64_t gaudi_memory_told(const gaudi_card *card);
 
 /* lock.c: lock one byte of a file for this open file alone; fd -1 (a private box) always succeeds. -EAGAIN: it is locked. */
 int gaudi_try_lock(int fd, short range);

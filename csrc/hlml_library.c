@@ -305,6 +305,25 @@ HLML_EXPORT hlml_return_t hlml_shutdown(void)
     return code;
 }
 
+/* How many cards below `index` this process may see. */
+static size_t visible_before(gaudi_box *box, size_t index)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < index; i++)
+        count += gaudi_card_is_visible(gaudi_box_card(box, i));
+    return count;
+}
+
+/* The card with this place among the visible ones, or the number of cards. Clients count from 0 to the count. */
+static size_t visible_card(gaudi_box *box, size_t place)
+{
+    size_t count = gaudi_box_card_count(box);
+    size_t i = 0;
+    while (i < count && (!gaudi_card_is_visible(gaudi_box_card(box, i)) || place-- > 0))
+        i++;
+    return i;
+}
+
 HLML_EXPORT hlml_return_t hlml_device_get_count(unsigned int *device_count)
 {
     HLML_SCOPED hlml_call call = {0};
@@ -312,7 +331,7 @@ HLML_EXPORT hlml_return_t hlml_device_get_count(unsigned int *device_count)
     if (code == HLML_SUCCESS)
         code = hlml_code_of(gaudi_box_alive(call.box));
     if (code == HLML_SUCCESS)
-        *device_count = (unsigned int)gaudi_box_card_count(call.box);
+        *device_count = (unsigned int)visible_before(call.box, gaudi_box_card_count(call.box));
     return code;
 }
 
@@ -320,12 +339,13 @@ HLML_EXPORT hlml_return_t hlml_device_get_handle_by_index(unsigned int index, hl
 {
     HLML_SCOPED hlml_call call = {0};
     hlml_return_t code = hlml_enter_box(&call, device != NULL);
-    if (code == HLML_SUCCESS && index >= gaudi_box_card_count(call.box))
+    size_t card = code == HLML_SUCCESS ? visible_card(call.box, index) : 0;
+    if (code == HLML_SUCCESS && card >= gaudi_box_card_count(call.box))
         code = HLML_ERROR_INVALID_ARGUMENT;
     if (code == HLML_SUCCESS)
         code = hlml_code_of(gaudi_box_alive(call.box));
     if (code == HLML_SUCCESS)
-        *device = hlml_handle_of(index);
+        *device = hlml_handle_of(card);
     return code;
 }
 
@@ -356,8 +376,10 @@ HLML_EXPORT hlml_return_t hlml_device_get_handle_by_pci_bus_id(const char *pci_a
     if (code != HLML_SUCCESS)
         return code;
     for (size_t i = 0; i < gaudi_box_card_count(call.box); i++) {
-        const gaudi_identity *identity = gaudi_card_identity(gaudi_box_card(call.box, i));
-        if (identity->pci_domain == domain && identity->pci_bus == bus_number && identity->pci_device == slot) {
+        const gaudi_card *card = gaudi_box_card(call.box, i);
+        const gaudi_identity *identity = gaudi_card_identity(card);
+        bool is_meant = identity->pci_domain == domain && identity->pci_bus == bus_number && identity->pci_device == slot;
+        if (is_meant && gaudi_card_is_visible(card)) {
             *device = hlml_handle_of(i);
             return HLML_SUCCESS;
         }
@@ -374,8 +396,9 @@ HLML_EXPORT hlml_return_t hlml_device_get_handle_by_UUID(const char *uuid, hlml_
     if (code != HLML_SUCCESS)
         return code;
     for (size_t i = 0; i < gaudi_box_card_count(call.box); i++) {
-        const gaudi_identity *identity = gaudi_card_identity(gaudi_box_card(call.box, i));
-        if (strncmp(identity->uuid, uuid, sizeof identity->uuid) == 0) {
+        const gaudi_card *card = gaudi_box_card(call.box, i);
+        const gaudi_identity *identity = gaudi_card_identity(card);
+        if (gaudi_card_is_visible(card) && strncmp(identity->uuid, uuid, sizeof identity->uuid) == 0) {
             *device = hlml_handle_of(i);
             return HLML_SUCCESS;
         }

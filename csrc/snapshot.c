@@ -81,8 +81,13 @@ uint64_t gaudi_memory_used(const gaudi_card *card, uint64_t used_bytes, uint64_t
 {
     uint64_t total = card->identity.memory_total_bytes;
     uint64_t used = used_bytes;
-    if (holder_token == 0 || (box_ns > lease_end_ns && !gaudi_holder_is_alive(card)))
-        used = card->identity.memory_reserved_bytes;
+    bool is_over = holder_token != 0 && box_ns > lease_end_ns && !gaudi_holder_is_alive(card);
+    uint64_t reserved = card->identity.memory_reserved_bytes;
+    if (holder_token == 0 || is_over)
+        used = reserved;
+    uint64_t told = is_over ? GAUDI_NOTHING_TOLD : gaudi_memory_told(card);
+    if (told != GAUDI_NOTHING_TOLD)
+        used = told > total - reserved ? total : reserved + told;
     return used > total ? total : used;
 }
 

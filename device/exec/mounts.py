@@ -13,6 +13,7 @@ to the real paths, and then it is taken off there; the keeper of the view writes
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable
@@ -168,6 +169,7 @@ class Mounts:
         """Nodes come and go before the files do; the modules of the host stand below ours."""
         if self._nodes is not None:
             self._nodes.update(_node_paths(view))
+            _show_accel(view.is_driver_loaded and not view.is_legacy)
         ours = tree.get("proc/modules")
         tree["proc/modules"] = File((ours.content if isinstance(ours, File) else b"") + self._host_modules)
 
@@ -179,6 +181,16 @@ def _node_paths(view: BoxView) -> list[Path]:
         ("/dev/hl{}", "/dev/hl_controlD{}") if view.is_legacy else ("/dev/accel/accel{}", "/dev/accel/accel_controlD{}")
     )
     return [Path(text.format(card.facts.index)) for card in view.cards for text in form]
+
+
+def _show_accel(is_there: bool) -> None:
+    """The directory says that there are nodes: libraries leave out the cards that have none in it."""
+    accel = Path("/dev/accel")
+    with contextlib.suppress(OSError):  # it is there, or not empty
+        if is_there:
+            accel.mkdir()
+        else:
+            accel.rmdir()
 
 
 def _free_hwmon() -> int:
