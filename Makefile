@@ -66,6 +66,7 @@ soak: wheel
 docs: wheel
 	$(BIN)/python docs/gen_hlml_table.py
 	$(BIN)/python -P docs/gen_hl_qual_tables.py
+	$(BIN)/python docs/gen_model_points.py
 
 install: wheel
 	@BIN='$(CURDIR)/$(BIN)' DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh scripts/install.sh install

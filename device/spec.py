@@ -26,6 +26,7 @@ __all__ = [
     "Fp8Rule",
     "GeometryCandidate",
     "HbmSpec",
+    "LaunchSpec",
     "MmeGeometry",
     "MmeSpec",
     "MmeType",
@@ -232,6 +233,13 @@ class SyncSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class LaunchSpec:
+    """`gap_ns` passes between a launch and the next one that wants the same engine."""
+
+    gap_ns: int = may_be_zero()
+
+
+@dataclass(frozen=True, slots=True)
 class BundleSpec:
     """What the compiler plans with when it cuts operations into slices."""
 
@@ -255,6 +263,7 @@ class AsicSpec:
     nic: NicSpec
     sync: SyncSpec
     bundle: BundleSpec
+    launch: LaunchSpec
     facts: Mapping[str, Fact]
 
     @property
@@ -282,6 +291,7 @@ def read_spec(path: Path) -> AsicSpec:
         nic=file.section(NicSpec, "nic"),
         sync=file.section(SyncSpec, "sync"),
         bundle=file.section(BundleSpec, "bundle"),
+        launch=file.section(LaunchSpec, "launch"),
         facts=MappingProxyType(file.facts),
     )
 

@@ -29,7 +29,10 @@ __all__ = ["GemmExplanation", "explain_gemm", "parse_shape", "render_gemm"]
 _LARGEST = 1 << 20
 
 # What the cycles, the bytes and the clock of a gemm rest on, beside the tables of geometries.
-_CONSTANTS = ("mme.clock_mhz", "mme.macs_per_engine", "mme.roll_up_cycles", "hbm.peak_bytes_per_s", "hbm.efficiency")
+_CONSTANTS = (
+    *("mme.clock_mhz", "mme.macs_per_engine", "mme.roll_up_cycles", "hbm.peak_bytes_per_s", "hbm.efficiency"),
+    "launch.gap_ns",
+)
 
 
 @dataclass(frozen=True, slots=True)

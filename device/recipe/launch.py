@@ -27,7 +27,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class LaunchCost:
-    """`busy` are shares of `seconds`; `spans` are in the order of the schedule."""
+    """`busy` are shares of `seconds`; `spans` are in the order of the schedule. `sram_bytes` are moved in SRAM or
+    cache, `scratchpad_bytes` is how much of the SRAM the launch has for itself."""
 
     seconds: float
     clock_ratio: float
@@ -37,6 +38,7 @@ class LaunchCost:
     hbm_write_bytes: int
     spans: tuple[Span, ...]
     sram_bytes: int = 0
+    scratchpad_bytes: int = 0
 
 
 def launch_cost(recipe: Recipe, spec: AsicSpec, clock_ratio: float = 1.0) -> LaunchCost:
@@ -64,6 +66,7 @@ def launch_cost(recipe: Recipe, spec: AsicSpec, clock_ratio: float = 1.0) -> Lau
         hbm_read_bytes=read_bytes,
         hbm_write_bytes=write_bytes,
         sram_bytes=sram_bytes,
+        scratchpad_bytes=recipe.sram_bytes,
         spans=spans if stretch == 1.0 else tuple(_stretched(span, stretch) for span in spans),
     )
 

@@ -66,7 +66,7 @@ class Session:
         self.options = options
         self.spec: AsicSpec = load_spec(card.identity.family)
         self.faults = FaultGate(card)
-        self.time_lines = TimeLines()
+        self.time_lines = TimeLines(self.spec.launch.gap_ns * 1e-9)
         self._who = f"card {card.index} ({card.identity.serial})"
         self._broken: DeviceError | None = None
         self._reset_count = card.pulse().reset_count

@@ -1,8 +1,9 @@
 """Device time: one time line per engine class, booked by the launches of all streams in the order of submission.
 
 Pure but for its lock. A launch is one block: its engines keep their places within it, and the block moves until all of
-them are free. The HBM counts as an engine that is busy from the block's start for as long as its bytes take. So no
-engine is ever booked twice, and two streams that want the same one lengthen each other's device time.
+them are free. The HBM counts as an engine that is busy from the block's start for as long as its bytes take, and the
+SRAM as one that a launch with slices in it holds from end to end. So no engine is ever booked twice, and two streams
+that want the same one lengthen each other's device time.
 
 A launch is booked when it starts to execute, since only then the clock is known; whatever was submitted before it and
 still waits in another stream is booked first.
@@ -18,6 +19,9 @@ from device.engine_class import EngineClass
 from device.recipe import LaunchCost
 
 __all__ = ["Ticket", "TimeLines"]
+
+_SRAM = "sram"
+_Line = EngineClass | str
 
 
 class Ticket:
@@ -45,12 +49,14 @@ class Ticket:
 
 
 class TimeLines:
-    """Of one card, in seconds since it was acquired or of the box: whichever the floors count in. Any thread."""
+    """Of one card, in seconds since it was acquired or of the box: whichever the floors count in. An engine is free
+    again `gap_s` after a launch. Any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, gap_s: float = 0.0) -> None:
         self._lock = threading.Lock()
+        self._gap_s = gap_s
         self._waiting: deque[Ticket] = deque()
-        self._free_at: dict[tuple[EngineClass, int], float] = {}
+        self._free_at: dict[tuple[_Line, int], float] = {}
         self._front_s = 0.0
 
     @property
@@ -93,14 +99,18 @@ class TimeLines:
         begins = zip(lanes, (begin_s for _, begin_s, _ in intervals), strict=True)
         start_s = max([ready_s, *(self._free_at.get(lane, 0.0) - begin_s for lane, begin_s in begins)])
         for lane, (_, _, finish_s) in zip(lanes, intervals, strict=True):
-            self._free_at[lane] = start_s + finish_s
+            self._free_at[lane] = start_s + finish_s + self._gap_s
         ticket.end_s = start_s + cost.seconds
         ticket.device_s = ticket.end_s - ready_s
 
 
-def _intervals(cost: LaunchCost) -> list[tuple[EngineClass, float, float]]:
+def _intervals(cost: LaunchCost) -> list[tuple[_Line, float, float]]:
     """From the first to the last use of each engine, relative to the start of the launch."""
-    found = {EngineClass.HBM: (0.0, cost.busy.hbm * cost.seconds)} if cost.busy.hbm > 0.0 else {}
+    found: dict[_Line, tuple[float, float]] = {}
+    if cost.busy.hbm > 0.0:
+        found[EngineClass.HBM] = (0.0, cost.busy.hbm * cost.seconds)
+    if cost.scratchpad_bytes > 0:
+        found[_SRAM] = (0.0, cost.seconds)
     for span in cost.spans:
         begin_s, finish_s = found.get(span.engine, (span.start_s, span.end_s))
         found[span.engine] = (min(begin_s, span.start_s), max(finish_s, span.end_s))
