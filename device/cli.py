@@ -206,23 +206,64 @@ def clock(rate: float | None, freeze: bool, run: bool, step: str | None) -> None
 
 
 @gaudi_box.command()
-@click.argument("operation", type=click.Choice(["gemm"]))
-@click.argument("shape")
+@click.argument("operation", type=click.Choice(["gemm", "batch_gemm", "convolution", "graph", "recipe"]))
+@click.argument("what")
 @click.argument("dtype", default="bf16")
 @click.option("--chip", type=click.Choice(["gaudi2", "gaudi3"]), default="gaudi2", show_default=True, help="The ASIC.")
-def explain(operation: str, shape: str, dtype: str, chip: str) -> None:
-    """Explain the time of a gemm of SHAPE (MxNxK, or BxMxNxK): geometries, cycles, bytes, bound, clock, TFLOPS.
+@click.option("--clock", "clock_ratio", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True,
+              help="For a graph or a recipe: share of the full SoC clock.")  # fmt: skip
+@click.option("--dump", help="For a graph: print it after this pass, or after 'all' of them.")
+@click.option("--skip", multiple=True, help="For a graph: leave out this optional pass; may be repeated.")
+def explain(
+    operation: str, what: str, dtype: str, chip: str, clock_ratio: float, dump: str | None, skip: tuple[str, ...]
+) -> None:
+    """Explain the time of an OPERATION: geometries, cycles, bytes, bound, launch gap, clock, TFLOPS, basis.
+
+    WHAT is a shape (gemm MxNxK, batch_gemm BxMxNxK, convolution NxHxWxC,KHxKWxF[,stride]), a file of
+    device.graph.graph_to_json, or one of device.recipe.to_bytes. A graph is compiled: passes, bundles, SRAM plan, time
+    line.
 
     \b
-    Example:
+    Examples:
       gaudi-box explain gemm 4096x4096x4096 bf16 --chip gaudi2
+      gaudi-box explain convolution 32x56x56x64,3x3x128
+      gaudi-box explain graph layer.json --dump slice_bundles
     """
-    from device.graph.explain_gemm import explain_gemm, parse_shape, render_gemm
-    from device.spec import MmeType, load_spec
+    from device.explain_command import explained
 
-    if dtype not in set(MmeType):
-        raise click.BadParameter(f"{dtype!r} is none of {', '.join(MmeType)}", param_hint="DTYPE")
-    click.echo(render_gemm(explain_gemm(parse_shape(shape), MmeType(dtype), load_spec(chip))), nl=False)
+    click.echo(explained(operation, what, dtype, chip, clock_ratio, dump, skip), nl=False)
+
+
+@gaudi_box.command()
+@click.argument("template")
+@click.option(
+    "--sizes", default="256:16384", show_default=True, help="256,384 or 256:16384 (doubling) or 256:16384:256."
+)
+@click.option("--dtype", default="bf16", show_default=True, help="What the MME multiplies.")
+@click.option("--chip", "chips", type=click.Choice(["gaudi2", "gaudi3"]), multiple=True, help="By default both.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="CSV file; without it to stdout.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="SVG picture of TFLOPS over size.")
+def sweep(
+    template: str, sizes: str, dtype: str, chips: tuple[str, ...], output: Path | None, plot: Path | None
+) -> None:
+    """What the cost model says to a gemm of many sizes, as CSV and a picture. The letter s in TEMPLATE is the size.
+
+    \b
+    Examples:
+      gaudi-box sweep sxsxs -o square.csv --plot square.svg
+      gaudi-box sweep 16xsx4096 --sizes 1024:65536 --chip gaudi2
+    """
+    from device.explain_command import swept
+
+    text, picture = swept(template, sizes, dtype, chips or ("gaudi2", "gaudi3"))
+    for path, content in ((output, text), (plot, picture)):
+        try:
+            if path is not None:
+                path.write_text(content, encoding="utf-8")
+        except OSError as error:
+            raise click.FileError(str(path), error.strerror or "cannot be written") from error
+    if output is None:
+        click.echo(text, nl=False)
 
 
 @gaudi_box.command()

@@ -11,6 +11,7 @@ from device.graph.ir import Graph, Node, Tensor
 from device.graph.ops import known_guids
 from device.graph.params import GemmParams
 from device.graph.pipeline import OPTIONAL_PASSES, PIPELINE, run_pipeline
+from device.graph.save import graph_from_json, graph_to_json
 
 __all__ = [
     "OPTIONAL_PASSES",
@@ -22,6 +23,8 @@ __all__ = [
     "Node",
     "Tensor",
     "compile_graph",
+    "graph_from_json",
+    "graph_to_json",
     "known_guids",
     "run_pipeline",
 ]

@@ -1,13 +1,14 @@
 """`gaudi-box explain gemm`: which geometry a gemm gets, why, and how long it takes. Query, then render; both pure.
 
-Nothing is compiled or launched: the figures are those of device.cost, the constants those of the specs.
+Nothing is compiled or launched: the figures are those of device.cost, the constants those of the specs. A convolution
+is the gemm of its output positions, its filters, and kernel x channels; its image crosses the HBM once, as it lies.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from device.cost import (
     Bound,
@@ -20,11 +21,18 @@ from device.cost import (
     plan_geometry,
 )
 from device.cost.power_limit import CardPlace, SettledClock, find_card_place, settled_clock
-from device.engine_class import EngineClass
 from device.errors import GraphError
 from device.spec import AsicSpec, Fact, MmeType
 
-__all__ = ["GemmExplanation", "explain_gemm", "parse_shape", "render_gemm"]
+__all__ = [
+    "ConvolutionShape",
+    "GemmExplanation",
+    "explain_convolution",
+    "explain_gemm",
+    "parse_convolution",
+    "parse_shape",
+    "render_gemm",
+]
 
 _LARGEST = 1 << 20
 
@@ -36,9 +44,42 @@ _CONSTANTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class GemmExplanation:
-    """`plans` in the order in which they are tried; `settled` and `at_limit` are None if no card spec has the ASIC."""
+class ConvolutionShape:
+    """Image batch x height x width x channels, kernel height x width, filters; zeros around keep the size."""
 
+    batch: int
+    height: int
+    width: int
+    channels: int
+    kernel_height: int
+    kernel_width: int
+    filters: int
+    stride: int = 1
+
+    @property
+    def gemm(self) -> GemmShape:
+        positions = self.batch * -(-self.height // self.stride) * -(-self.width // self.stride)
+        common = self.kernel_height * self.kernel_width * self.channels
+        return GemmShape(positions, self.filters, common, is_convolution=True)
+
+    @property
+    def read_elements(self) -> int:
+        """Of image and filters, each once."""
+        image = self.batch * self.height * self.width * self.channels
+        return image + self.kernel_height * self.kernel_width * self.channels * self.filters
+
+    def __str__(self) -> str:
+        image = f"{self.batch}x{self.height}x{self.width}x{self.channels}"
+        stride = "" if self.stride == 1 else f", stride {self.stride}"
+        return f"{image}, {self.filters} filters of {self.kernel_height}x{self.kernel_width}{stride}"
+
+
+@dataclass(frozen=True, slots=True)
+class GemmExplanation:
+    """`title` says what it is. `plans` in the order in which they are tried; `settled` and `at_limit` are None if no
+    card spec has the ASIC. `gap_ns` passes before the next launch."""
+
+    title: str
     asic: str
     shape: GemmShape
     mme_type: MmeType
@@ -49,6 +90,7 @@ class GemmExplanation:
     place: CardPlace | None
     settled: SettledClock | None
     at_limit: OperationCost | None
+    gap_ns: int
     constants: tuple[tuple[str, Fact], ...]
 
 
@@ -62,8 +104,31 @@ def parse_shape(text: str) -> GemmShape:
     return GemmShape(m, n, k, batch)
 
 
+def parse_convolution(text: str) -> ConvolutionShape:
+    """ "NxHxWxC,KHxKWxF", or with the stride behind another comma."""
+    match = re.fullmatch(r"(\d+)x(\d+)x(\d+)x(\d+),(\d+)x(\d+)x(\d+)(?:,(\d+))?", text)
+    sizes = [int(part or 1) for part in match.groups()] if match else []
+    if not sizes or not all(1 <= size <= _LARGEST for size in sizes):
+        raise GraphError(f"{text!r} is no convolution NxHxWxC,KHxKWxF[,stride] with sizes from 1 to {_LARGEST}")
+    return ConvolutionShape(*sizes)
+
+
 def explain_gemm(shape: GemmShape, mme_type: MmeType, spec: AsicSpec) -> GemmExplanation:
     """GraphError for a type that the ASIC does not multiply."""
+    batch = "" if shape.batch == 1 else f"{shape.batch} x "
+    return _explain(f"gemm {batch}{shape.m}x{shape.n}x{shape.k}", shape, mme_type, spec, None)
+
+
+def explain_convolution(convolution: ConvolutionShape, mme_type: MmeType, spec: AsicSpec) -> GemmExplanation:
+    """GraphError for a type that the ASIC does not multiply."""
+    shape = convolution.gemm
+    title = f"convolution {convolution} (a gemm {shape.m}x{shape.n}x{shape.k})"
+    return _explain(title, shape, mme_type, spec, convolution.read_elements * mme_type.size_bytes)
+
+
+def _explain(
+    title: str, shape: GemmShape, mme_type: MmeType, spec: AsicSpec, read_bytes: int | None
+) -> GemmExplanation:
     if mme_type not in spec.mme.cd_elements:
         raise GraphError(
             f"the MME of {spec.name} does not multiply {mme_type}; it has {', '.join(spec.mme.cd_elements)}"
@@ -71,11 +136,14 @@ def explain_gemm(shape: GemmShape, mme_type: MmeType, spec: AsicSpec) -> GemmExp
     plans = tuple(plan_geometry(shape, mme_type, each, spec.mme) for each in candidate_geometries(shape, spec.mme))
     winner = min(plans, key=lambda plan: plan.cycles)
     work = gemm_work(winner, shape, mme_type, _output_bytes(mme_type))
+    if read_bytes is not None:
+        work = replace(work, hbm_read_bytes=read_bytes)
     place = find_card_place(spec.name)
     settled = None
     if place is not None:
         settled = settled_clock(lambda ratio: operation_cost(work, spec, ratio).busy, place)
     return GemmExplanation(
+        title=title,
         asic=spec.name,
         shape=shape,
         mme_type=mme_type,
@@ -86,14 +154,13 @@ def explain_gemm(shape: GemmShape, mme_type: MmeType, spec: AsicSpec) -> GemmExp
         place=place,
         settled=settled,
         at_limit=None if settled is None else operation_cost(work, spec, settled.ratio),
+        gap_ns=spec.launch.gap_ns,
         constants=tuple((key, spec.facts[key]) for key in _CONSTANTS),
     )
 
 
 def render_gemm(found: GemmExplanation) -> str:
-    shape = found.shape
-    batch = "" if shape.batch == 1 else f"{shape.batch} x "
-    lines = [f"gemm {batch}{shape.m}x{shape.n}x{shape.k} {found.mme_type} on {found.asic}", "", *_candidates(found), ""]
+    lines = [f"{found.title} {found.mme_type} on {found.asic}", "", *_candidates(found), ""]
     lines += [*_bytes(found), "", *_times(found), "", "constants:"]
     lines += [f"  {key} = {_value(fact)}  {fact.basis}: {fact.source}" for key, fact in found.constants]
     lines += _card_constants(found)
@@ -106,13 +173,13 @@ def _output_bytes(mme_type: MmeType) -> int:
 
 
 def _candidates(found: GemmExplanation) -> Iterable[str]:
-    yield "  geometry  tile WxH   at once  steps fcd x sp x batch  constrained      cycles  MACs in use"
+    yield "  geometry  tile WxH   at once  K parts  steps fcd x sp x batch  constrained      cycles  MACs in use"
     for plan in found.plans:
         mark = "*" if plan is found.winner else " "
         tile = f"{plan.tile_width}x{plan.tile_height}"
         steps = f"{plan.fcd_steps} x {plan.sp_steps} x {plan.batch_steps}"
         yield (
-            f"{mark} {plan.geometry:<8}  {tile:<9}  {plan.concurrency:>7}  {steps:>22}"
+            f"{mark} {plan.geometry:<8}  {tile:<9}  {plan.concurrency:>7}  {plan.cd_concurrency:>7}  {steps:>22}"
             f"  {plan.constrained_steps:>11}  {plan.cycles:>10}  {plan.utilisation:>11.1%}"
         )
     yield _reason(found)
@@ -137,6 +204,7 @@ def _bytes(found: GemmExplanation) -> Iterable[str]:
 
 def _times(found: GemmExplanation) -> Iterable[str]:
     cost = found.full_clock
+    yield f"launch gap: {found.gap_ns / 1e3:g} us to the next launch on the MME, not part of the times below"
     yield f"full clock, {found.full_clock_mhz:g} MHz: {_time(cost)}"
     if found.place is None or found.settled is None or found.at_limit is None:
         yield f"power limit: no card spec has a {found.asic}, so the clock under load is not known"
@@ -151,9 +219,11 @@ def _times(found: GemmExplanation) -> Iterable[str]:
 
 
 def _time(cost: OperationCost) -> str:
-    bound = "MME" if cost.bound is Bound.ENGINE else EngineClass.HBM.name
+    bound = "MME" if cost.bound is Bound.ENGINE else cost.bound.name
     tflops = cost.work.flops / cost.seconds / 1e12
     parts = f"MME {cost.engine_seconds * 1e6:.2f} us, HBM {cost.hbm_seconds * 1e6:.2f} us"
+    if cost.sram_seconds > 0.0:
+        parts += f", partial sums {cost.sram_seconds * 1e6:.2f} us"
     return f"{cost.seconds * 1e6:.2f} us, {tflops:.1f} TFLOPS, bound by the {bound} ({parts})"
 
 

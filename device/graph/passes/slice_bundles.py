@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from device.graph.bundles import GEMM_GUIDS, find_bundles, plan_bundle, sliced
+from device.graph.bundles import GEMM_GUIDS, BundlePlan, find_bundles, plan_bundle, sliced
 from device.graph.ir import Graph
 from device.spec import AsicSpec
 
-__all__ = ["slice_bundles"]
+__all__ = ["choose_plans", "slice_bundles"]
 
 
 def slice_bundles(graph: Graph, spec: AsicSpec) -> Graph:
@@ -20,7 +20,15 @@ def slice_bundles(graph: Graph, spec: AsicSpec) -> Graph:
     whole common dimension. Needs a scheduled graph; the nodes of a bundle keep their order in later runs. Keeps every
     value bit for bit: each element of a result comes about by the same operations in the same order.
     """
+    for plan in choose_plans(graph, spec):
+        graph = sliced(graph, plan, spec)
+    return graph
+
+
+def choose_plans(graph: Graph, spec: AsicSpec) -> list[BundlePlan]:
+    """Disjoint bundles that are faster in slices, in the order of the schedule."""
     taken: set[str] = set()
+    chosen: list[BundlePlan] = []
     for seed in graph.nodes:
         if seed.guid not in GEMM_GUIDS or seed.bundle is not None or seed.name in taken:
             continue
@@ -28,5 +36,5 @@ def slice_bundles(graph: Graph, spec: AsicSpec) -> Graph:
         best = min((plan for plan in plans if plan is not None), key=lambda plan: plan.seconds, default=None)
         if best is not None:
             taken.update(node.name for node in best.bundle.nodes)
-            graph = sliced(graph, best, spec)
-    return graph
+            chosen.append(best)
+    return chosen

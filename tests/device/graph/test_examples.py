@@ -36,4 +36,4 @@ def test_attention_writes_a_trace(box: Any, tmp_path: Path) -> None:
     file = tmp_path / "trace.json"
     run("attention.py", box, str(file))
     events = json.loads(file.read_text())["traceEvents"]
-    assert {event["cat"] for event in events if event["ph"] == "X"} == {"MME", "TPC", "DMA"}
+    assert {event["cat"] for event in events if event["ph"] == "X"} >= {"MME", "TPC", "DMA"}

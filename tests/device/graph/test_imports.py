@@ -16,8 +16,8 @@ plan_gemm plan_geometry row_work"""
 RECIPE = """Access Constant Copy Descriptor ElementwiseOp FORMAT_VERSION Fill Hazard Instruction LaunchCost MmeGemm
 Operand PatchPoint Place Queue Recipe RecipeTensor RowOp Span SyncPoint TensorRole TpcElementwise TpcRows check_sync
 dump from_bytes launch_cost to_bytes uncovered_hazards validate"""
-GRAPH = """DataType GemmParams Graph GraphBuilder Node OPTIONAL_PASSES PIPELINE Tensor compile_graph known_guids
-run_pipeline"""
+GRAPH = """DataType GemmParams Graph GraphBuilder Node OPTIONAL_PASSES PIPELINE Tensor compile_graph graph_from_json
+graph_to_json known_guids run_pipeline"""
 
 
 @pytest.mark.parametrize(
