@@ -60,6 +60,8 @@ CATALOGUE = {
     "DEVICE_LOST": Cause(Severity.FATAL, _REPLACE),
     "DEVICE_RESET": Cause(Severity.ERROR, "read the kernel log for the cause of the reset"),
     "MME_MISCOMPARE": Cause(Severity.FATAL, _REPLACE),
+    "TPC_MISCOMPARE": Cause(Severity.FATAL, _REPLACE),
+    "DMA_MISCOMPARE": Cause(Severity.FATAL, _REPLACE),
     "HBM_MISCOMPARE": Cause(Severity.FATAL, _REPLACE),
     "MME_THROUGHPUT": Cause(Severity.ERROR, "check throttling, power limit and cooling; compare with the other cards"),
     "POWER_BELOW_WINDOW": Cause(
@@ -76,6 +78,11 @@ CATALOGUE = {
     # For plugins of others, whose causes are not known here.
     "LIMIT_NOT_MET": Cause(Severity.ERROR, "compare with the other cards; the documentation of the test says more"),
     "DATA_WRONG": Cause(Severity.FATAL, _REPLACE),
+    "PCIE_REPLAY": Cause(Severity.ERROR, "reseat the card, check its riser and cable; -skip_aer_detection ignores it"),
+    "PCIE_LINK": Cause(Severity.ERROR, "reseat the card, check slot and riser; -gen and -lanes say what the slot has"),
+    "HBM_ROW_PENDING": Cause(Severity.ERROR, "reset the card, which replaces the row, then run again"),
+    "HBM_ROWS_USED_UP": Cause(Severity.FATAL, _REPLACE),
+    "FIRMWARE_MISMATCH": Cause(Severity.ERROR, "load the same firmware on all cards, then run again"),
     "ECC_CORRECTED": Cause(Severity.ERROR, "watch the counters; rows are replaced at the next reset"),
 }
 
@@ -91,7 +98,11 @@ class DeviceId:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong. `expected`, `actual` and `limit` are texts with their units."""
+    """One thing that is wrong. `expected`, `actual` and `limit` are texts with their units.
+
+    `engine` is MME, TPC, DMA, HBM, SRAM, NIC or PCIE; `port` that of the NIC; `address` a device address with what it
+    stands for, such as "0x1001234000 (stack 2 channel 5 bank 3 row 77)".
+    """
 
     code: str
     message: str
@@ -100,6 +111,8 @@ class Finding:
     expected: str | None = None
     actual: str | None = None
     limit: str | None = None
+    port: int | None = None
+    address: str | None = None
 
     @property
     def severity(self) -> Severity:
@@ -128,12 +141,14 @@ class Finding:
 def finding_from_json(values: dict[str, object]) -> Finding:
     """Inverse of `Finding.to_json`; KeyError or TypeError for anything else."""
     device = values.get("device")
-    texts = {key: values.get(key) for key in ("engine", "expected", "actual", "limit")}
+    texts = {key: values.get(key) for key in ("engine", "expected", "actual", "limit", "address")}
+    port = values.get("port")
     if str(values["code"]) not in CATALOGUE:
         raise KeyError(values["code"])
     return Finding(
         code=str(values["code"]),
         message=str(values["message"]),
         device=DeviceId(**device) if isinstance(device, dict) else None,
+        port=port if isinstance(port, int) else None,
         **{key: None if text is None else str(text) for key, text in texts.items()},
     )

@@ -7,6 +7,7 @@ weak card that still meets the absolute limits. Above the median is no fault.
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,8 +15,9 @@ from hl_qual.findings import Finding
 from hl_qual.limits import Limit
 from hl_qual.outcome import Metric, Verdict
 from hl_qual.report.model import CardReport, Comparison
+from hlml.types import DeviceSnapshot
 
-__all__ = ["compared"]
+__all__ = ["compared", "with_same_firmware"]
 
 _SUFFIX = "_spread"
 # With two cards nobody knows which one is wrong.
@@ -73,5 +75,31 @@ def _judged(card: CardReport, comparison: Comparison) -> CardReport:
     below = 100 * (1 - metric.value / comparison.median)
     message = f"{comparison.metric} {actual} is {below:.1f} % below the median of {comparison.cards} cards"
     finding = Finding("NOT_HOMOGENEOUS", message, actual=actual, limit=limit).on(card.device)
+    outcome = replace(card.outcome, verdict=Verdict.FAILED, findings=(*card.outcome.findings, finding))
+    return replace(card, outcome=outcome)
+
+
+def with_same_firmware(cards: Sequence[CardReport], snapshots: Sequence[DeviceSnapshot]) -> list[CardReport]:
+    """Cards whose firmware is not that of most cards of their name fail; without a majority all that differ do."""
+    result = list(cards)
+    for name in {card.name for card in cards}:
+        same = [position for position, card in enumerate(cards) if card.name == name]
+        versions = [_firmware(snapshots[position]) for position in same]
+        usual, count = Counter(versions).most_common(1)[0]
+        for position, found in zip(same, versions, strict=True):
+            if found != usual or (2 * count == len(same) and count < len(same)):
+                result[position] = _mismatched(result[position], found, usual)
+    return result
+
+
+def _firmware(snapshot: DeviceSnapshot) -> tuple[str, ...]:
+    return (snapshot.firmware_spi, snapshot.firmware_fit, snapshot.firmware_uboot, snapshot.firmware_os)
+
+
+def _mismatched(card: CardReport, found: tuple[str, ...], usual: tuple[str, ...]) -> CardReport:
+    pairs = [(mine, theirs) for mine, theirs in zip(found, usual, strict=True) if mine != theirs]
+    actual, expected = pairs[0] if pairs else (found[0], usual[0])
+    message = f"this card's firmware is {actual}, that of other cards {expected}"
+    finding = Finding("FIRMWARE_MISMATCH", message, expected=expected, actual=actual).on(card.device)
     outcome = replace(card.outcome, verdict=Verdict.FAILED, findings=(*card.outcome.findings, finding))
     return replace(card, outcome=outcome)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 from hl_qual.findings import Finding, finding_from_json
 
-__all__ = ["Coverage", "Metric", "Outcome", "Retest", "Verdict", "judge"]
+__all__ = ["Coverage", "Metric", "Outcome", "Retest", "Series", "Verdict", "judge"]
 
 
 class Verdict(enum.StrEnum):
@@ -23,7 +24,8 @@ class Metric:
     """One measured figure.
 
     `clock` is "device" (the time line that was executed) or "box"; `basis` says where the time comes from:
-    "model" (device time of the executed descriptors) or "measured". `limit` is the lower bound it was judged by.
+    "model" (device time of the executed descriptors) or "measured". `limit` is the lower bound it was judged by,
+    `upper_limit` the upper one.
     `dilation` is box time over device time of the same work.
     """
 
@@ -37,6 +39,7 @@ class Metric:
     maximum: float | None = None
     limit: float | None = None
     dilation: float | None = None
+    upper_limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,15 @@ class Retest:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """A figure over the time of the test, for plots: (box seconds since the box began, value) pairs."""
+
+    name: str
+    unit: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """Everything that a plugin hands back. `coverage` is None for a test that compares no data."""
 
@@ -73,6 +85,7 @@ class Outcome:
     metrics: tuple[Metric, ...] = ()
     coverage: Coverage | None = None
     retests: tuple[Retest, ...] = ()
+    series: tuple[Series, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Plain values for the result pipe and the JSON report."""
@@ -82,22 +95,31 @@ class Outcome:
             "metrics": [asdict(metric) for metric in self.metrics],
             "coverage": None if self.coverage is None else asdict(self.coverage),
             "retests": [{**asdict(retest), "failure_rate": retest.failure_rate} for retest in self.retests],
+            "series": [asdict(series) for series in self.series],
         }
 
     @staticmethod
     def from_json(values: dict[str, object]) -> Outcome:
         """Inverse of `to_json`; KeyError, TypeError or ValueError for anything else."""
         findings, metrics, coverage = values["findings"], values["metrics"], values["coverage"]
-        retests = values["retests"]
-        if not (isinstance(findings, list) and isinstance(metrics, list) and isinstance(retests, list)):
-            raise TypeError("findings, metrics and retests are lists")
+        retests, series = values["retests"], values["series"]
+        lists = (findings, metrics, retests, series)
+        if not all(isinstance(each, list) for each in lists):
+            raise TypeError("findings, metrics, retests and series are lists")
+        findings, metrics, retests, series = cast("tuple[list[dict[str, Any]], ...]", lists)
         return Outcome(
             verdict=Verdict(str(values["verdict"])),
             findings=tuple(finding_from_json(finding) for finding in findings),
             metrics=tuple(Metric(**metric) for metric in metrics),
             coverage=Coverage(**coverage) if isinstance(coverage, dict) else None,
             retests=tuple(Retest(each["seed"], each["data_set"], each["runs"], each["wrong"]) for each in retests),
+            series=tuple(_series_from_json(each) for each in series),
         )
+
+
+def _series_from_json(values: dict[str, Any]) -> Series:
+    points = tuple((float(time_s), float(value)) for time_s, value in values["points"])
+    return Series(str(values["name"]), str(values["unit"]), points)
 
 
 def judge(
@@ -105,6 +127,7 @@ def judge(
     metrics: tuple[Metric, ...],
     coverage: Coverage | None,
     retests: tuple[Retest, ...] = (),
+    series: tuple[Series, ...] = (),
 ) -> Outcome:
     """Fail closed: a card passes only with a measurement, complete checks where data is compared, and no finding."""
     extra = []
@@ -121,4 +144,4 @@ def judge(
         )
     every = (*findings, *extra)
     is_bad = any(finding.fails_card for finding in every)
-    return Outcome(Verdict.FAILED if is_bad else Verdict.PASSED, every, metrics, coverage, retests)
+    return Outcome(Verdict.FAILED if is_bad else Verdict.PASSED, every, metrics, coverage, retests, series)

@@ -55,6 +55,7 @@ class RunRecord:
     started: datetime | None = None
     ended: datetime | None = None
     box_started_ns: int | None = None
+    peak_rss_bytes: int = 0
 
     @property
     def state(self) -> str:
@@ -224,6 +225,7 @@ class RunnerManager:
         if runner.process.dropped_lines:
             record.lines.append(f"({runner.process.dropped_lines} more lines dropped)")
         record.outcome = _outcome_of(runner)
+        record.peak_rss_bytes = runner.process.peak_rss_bytes
         record.ended = datetime.now()
         record.fraction = 1.0
         if runner.result is None:

@@ -22,8 +22,15 @@ from hl_qual.runner import GATE_FD, RESULT_FD
 __all__ = ["RunnerProcess", "signal_name"]
 
 _CHUNK = 65536
+# Read by device.runtime; a value of the user wins.
+_THREADS = "GAUDI_HOST_THREADS"
 # What is kept of the text of one runner; the rest is counted.
 _TEXT_LIMIT = 4 * 2**20
+
+
+def _share_of_cpus(runners: int) -> int:
+    """Threads for the kernels of one runner, so that all of them together use each processor once."""
+    return max(1, len(os.sched_getaffinity(0)) // max(1, runners))
 
 
 def signal_name(number: int) -> str:
@@ -58,6 +65,7 @@ class RunnerProcess:
         self.stopped_by: int | None = None
         self.stopped_since_s: float | None = None
         self.spawned_at_s = time.monotonic()
+        self.peak_rss_bytes = 0
         self._text = b""
         self._messages = b""
         self._kept_bytes = 0
@@ -74,7 +82,7 @@ class RunnerProcess:
             return os.posix_spawn(
                 sys.executable,
                 [sys.executable, *words, str(os.getpid())],
-                {**os.environ, "PYTHONUNBUFFERED": "1"},
+                {_THREADS: str(_share_of_cpus(self.job.ranks)), **os.environ, "PYTHONUNBUFFERED": "1"},
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, gate_r, GATE_FD),
                     (os.POSIX_SPAWN_DUP2, text_w, 1),
@@ -123,9 +131,10 @@ class RunnerProcess:
     def poll(self) -> None:
         """Collect a change of state: exit, stop, continue."""
         while not self.has_ended:
-            pid, status = os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             if pid == 0:
                 return
+            self.peak_rss_bytes = max(self.peak_rss_bytes, usage.ru_maxrss * 1024)
             if os.WIFSTOPPED(status):
                 self.stopped_by = os.WSTOPSIG(status)
                 self.stopped_since_s = time.monotonic()

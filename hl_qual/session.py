@@ -7,6 +7,7 @@ decided is decided in pure modules; here is the order in which they are asked.
 from __future__ import annotations
 
 import os
+import resource
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -19,7 +20,7 @@ from hl_qual.argv import Options
 from hl_qual.deadlines import Timing, timing_for
 from hl_qual.errors import ExitStatus, NotExecutedError
 from hl_qual.findings import Finding
-from hl_qual.homogeneity import compared
+from hl_qual.homogeneity import compared, with_same_firmware
 from hl_qual.limits import Limits
 from hl_qual.machine import Machine
 from hl_qual.monitor import CardProgress, MonitorRow, Sampler
@@ -36,7 +37,7 @@ from hl_qual.report.text import render_rest
 from hl_qual.runner_manager import Hooks, RunnerManager, RunRecord
 from hl_qual.scene import Scene, empty_scene, look
 from hl_qual.scratch import scratch_directory
-from hl_qual.telemetry import Telemetry
+from hl_qual.telemetry import Rules, Telemetry
 from hl_qual.verdict import exit_status, with_telemetry
 from hlml.types import DeviceSnapshot
 
@@ -216,13 +217,14 @@ class _Run:
 
 def _ending(setting: Setting, scene: Scene, run: _Run) -> Ending:
     options = setting.options
+    rules = _rules(options)
     watched = zip(run.sampler.telemetry(), run.sampler.histories(), strict=True)
     single = [
-        replace(_card_report(card, record, telemetry, options.do_corrected_errors_fail), history=history)
+        replace(_card_report(card, record, telemetry, rules), history=history)
         for card, record, (telemetry, history) in zip(scene.chosen, run.records, watched, strict=True)
     ]
     limits = scene.limits_of_test(options.plugin_name)
-    cards, comparisons = compared(single, limits)
+    cards, comparisons = compared(with_same_firmware(single, scene.chosen), limits)
     return Ending(
         cards=cards,
         exit_status=exit_status(cards, (), setting.is_interrupted()),
@@ -233,7 +235,19 @@ def _ending(setting: Setting, scene: Scene, run: _Run) -> Ending:
         findings=_interruption(setting, cards),
         comparisons=comparisons,
         sensor_lines=tuple(run.sampler.sensor_lines()),
+        peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         dmesg=_NO_DMESG if options.is_dmesg_wanted else None,
+    )
+
+
+def _rules(options: Options) -> Rules:
+    own = dict(options.own)
+    generation, lanes = own.get("-gen"), own.get("-lanes")
+    return Rules(
+        do_corrected_errors_fail=options.do_corrected_errors_fail,
+        is_aer_ignored=options.is_aer_ignored,
+        pcie_generation=int(generation.removeprefix("gen")) if generation else None,
+        pcie_lanes=int(lanes) if lanes else None,
     )
 
 
@@ -245,11 +259,11 @@ def _interruption(setting: Setting, cards: Sequence[CardReport]) -> tuple[Findin
     return (Finding("INTERRUPTED", f"the run was interrupted; {done} of {len(cards)} cards had passed"),)
 
 
-def _card_report(card: DeviceSnapshot, record: RunRecord, telemetry: Telemetry, is_serr: bool) -> CardReport:
+def _card_report(card: DeviceSnapshot, record: RunRecord, telemetry: Telemetry, rules: Rules) -> CardReport:
     outcome = record.outcome or Outcome(Verdict.FAILED, (Finding("RUNNER_NO_RESULT", "no outcome"),))
     has_run = record.started is not None
     if has_run:
-        outcome = with_telemetry(outcome, telemetry, record.job.device, is_serr)
+        outcome = with_telemetry(outcome, telemetry, record.job.device, rules)
         outcome = with_ports(outcome, telemetry, record.job)
     return CardReport(
         device=record.job.device,
@@ -260,4 +274,5 @@ def _card_report(card: DeviceSnapshot, record: RunRecord, telemetry: Telemetry, 
         lines=tuple(record.lines),
         started=record.started or record.spawned,
         ended=record.ended,
+        peak_rss_bytes=record.peak_rss_bytes,
     )

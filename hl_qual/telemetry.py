@@ -6,13 +6,14 @@ Samples are folded in as they come, so a soak of days needs no more memory than 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hl_qual.findings import Finding
 from hl_qual.monitor_ini import Bounds, violations
-from hlml.types import DeviceSnapshot, ThrottleReason
+from hlml.types import DeviceSnapshot, ReplacedRow, ThrottleReason
 
-__all__ = ["Statistic", "Telemetry", "baseline", "finished", "judge_telemetry", "observed"]
+__all__ = ["Rules", "Statistic", "Telemetry", "baseline", "finished", "judge_telemetry", "observed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,20 @@ class Statistic:
             return None
         # Rounding of the sum must not carry the mean out of the range of its values.
         return min(max(self.total / self.count, self.minimum), self.maximum)
+
+
+# HBM has spare rows for this many replacements ; the driver refuses more.
+_SPARE_ROWS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the command line changes about the judgement. Generation and lanes are what the slot has, None: all."""
+
+    do_corrected_errors_fail: bool = False
+    is_aer_ignored: bool = False
+    pcie_generation: int | None = None
+    pcie_lanes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +131,7 @@ def finished(telemetry: Telemetry, snapshot: DeviceSnapshot) -> Telemetry:
     return replace(telemetry, last=snapshot)
 
 
-def judge_telemetry(telemetry: Telemetry, do_corrected_errors_fail: bool) -> tuple[Finding, ...]:
+def judge_telemetry(telemetry: Telemetry, rules: Rules) -> tuple[Finding, ...]:
     """What telemetry says against a card. Power throttling is normal at full load, thermal throttling is not."""
     findings = []
     last = telemetry.last
@@ -133,7 +148,8 @@ def judge_telemetry(telemetry: Telemetry, do_corrected_errors_fail: bool) -> tup
         actual = "unknown" if telemetry.temp_c.maximum is None else f"{telemetry.temp_c.maximum:.0f} C"
         message = f"temperature throttled the clock for {telemetry.thermal_violation_s:.1f} s (at most {actual})"
         findings.append(Finding("THERMAL_THROTTLING", message, actual=actual))
-    findings += _ecc_findings(telemetry, do_corrected_errors_fail)
+    findings += _ecc_findings(telemetry, rules.do_corrected_errors_fail)
+    findings += [*_row_findings(last), *_pcie_findings(telemetry, rules)]
     return tuple(findings)
 
 
@@ -145,4 +161,44 @@ def _ecc_findings(telemetry: Telemetry, do_corrected_errors_fail: bool) -> list[
     if telemetry.ecc_corrected > 0 and do_corrected_errors_fail:
         actual = f"{telemetry.ecc_corrected} errors"
         findings.append(Finding("ECC_CORRECTED", f"corrected ECC: {actual}", actual=actual, limit="0 errors"))
+    return findings
+
+
+def _row_findings(last: DeviceSnapshot | None) -> list[Finding]:
+    if last is None:
+        return []
+    findings = []
+    if last.is_row_replacement_pending:
+        message = "an HBM row waits for its replacement"
+        findings.append(Finding("HBM_ROW_PENDING", message, engine="HBM", address=_row_text(last.pending_rows)))
+    used = len(last.replaced_rows)
+    if used >= _SPARE_ROWS:
+        message = f"{used} HBM rows have been replaced, there are no spare ones left"
+        findings.append(Finding("HBM_ROWS_USED_UP", message, engine="HBM", actual=f"{used}", limit=f"{_SPARE_ROWS}"))
+    return findings
+
+
+def _row_text(rows: Sequence[ReplacedRow]) -> str | None:
+    texts = [f"stack {r.hbm} pc {r.pseudo_channel} sid {r.stack_id} bank {r.bank} row {r.row}" for r in rows[:4]]
+    return "; ".join(texts) or None
+
+
+def _pcie_findings(telemetry: Telemetry, rules: Rules) -> list[Finding]:
+    """Replays, and a link that is below what card and slot have, before or after the test."""
+    last = telemetry.last
+    if last is None:
+        return []
+    findings = []
+    replays = last.pcie_replay_count - telemetry.first.pcie_replay_count
+    if replays > 0 and not rules.is_aer_ignored:
+        message = f"the PCIe link replayed {replays} packets during the test"
+        findings.append(Finding("PCIE_REPLAY", message, engine="PCIE", actual=f"{replays} replays", limit="0 replays"))
+    links = [telemetry.first.pci.link, last.pci.link]
+    generation = min(links[0].generation_max, rules.pcie_generation or links[0].generation_max)
+    lanes = min(links[0].width_max, rules.pcie_lanes or links[0].width_max)
+    bad = [link for link in links if link.generation_current < generation or link.width_current < lanes]
+    if bad:
+        actual, limit = f"gen {bad[0].generation_current} x{bad[0].width_current}", f"gen {generation} x{lanes}"
+        message = f"the PCIe link runs at {actual}"
+        findings.append(Finding("PCIE_LINK", message, engine="PCIE", actual=actual, limit=limit))
     return findings

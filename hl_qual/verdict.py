@@ -9,14 +9,14 @@ from hl_qual.errors import ExitStatus
 from hl_qual.findings import DeviceId, Finding
 from hl_qual.outcome import Outcome, Verdict
 from hl_qual.report.model import CardReport
-from hl_qual.telemetry import Telemetry, judge_telemetry
+from hl_qual.telemetry import Rules, Telemetry, judge_telemetry
 
 __all__ = ["exit_status", "with_telemetry"]
 
 
-def with_telemetry(outcome: Outcome, telemetry: Telemetry, device: DeviceId, do_corrected_errors_fail: bool) -> Outcome:
+def with_telemetry(outcome: Outcome, telemetry: Telemetry, device: DeviceId, rules: Rules) -> Outcome:
     """The outcome with the findings of the telemetry; each of them fails the card."""
-    found = tuple(finding.on(device) for finding in judge_telemetry(telemetry, do_corrected_errors_fail))
+    found = tuple(finding.on(device) for finding in judge_telemetry(telemetry, rules))
     is_bad = any(finding.fails_card for finding in found)
     verdict = Verdict.FAILED if is_bad else outcome.verdict
     return replace(outcome, verdict=verdict, findings=(*outcome.findings, *found))

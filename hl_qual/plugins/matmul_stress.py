@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hl_qual.course import Course
 from hl_qual.distribution import Distribution
 from hl_qual.findings import Finding
 from hl_qual.outcome import Coverage, Metric, Outcome, judge
@@ -70,7 +71,13 @@ class MatmulStress:
             mismatched=tally.mismatched,
             is_last_checked=tally.last_checked == measured.launches - 1,
         )
-        return judge(tuple(findings), _metrics(self._bench, measured, ctx.job.limits), coverage, retests)
+        return judge(
+            tuple(findings),
+            _metrics(self._bench, measured, ctx.job.limits),
+            coverage,
+            retests,
+            (measured.course.series,),
+        )
 
 
 def _peak_tflops(bench: Bench) -> float:
@@ -92,15 +99,18 @@ class _Measured:
         self.elapsed_s = 0.0
         self.tflops = Distribution()
         self.clock_mhz = Distribution()
+        self.course = Course("mme_throughput", "TFLOPS")
 
-    def add(self, result: LaunchResult) -> None:
+    def add(self, result: LaunchResult, box_ns: int) -> None:
         """One more launch; a launch without device time is no measurement."""
         self.launches += 1
         self.flops += result.flops
         self.device_s += result.device_time_s
         self.box_s += result.box_time_s
         if result.device_time_s > 0:
-            self.tflops.add(result.flops / result.device_time_s / 1e12)
+            tflops = result.flops / result.device_time_s / 1e12
+            self.tflops.add(tflops)
+            self.course.add(box_ns, tflops)
         self.clock_mhz.add(result.clock_mhz)
 
     @property
@@ -132,9 +142,10 @@ def _stress(ctx: RunContext, bench: Bench, checker: Checker) -> _Measured:
         if former is not None:
             _collect(bench, checker, former)
         bench.stream.synchronize()
-        measured.add(launch.result())
+        now_ns = ctx.box_time_ns()
+        measured.add(launch.result(), now_ns)
         former = pending
-        elapsed_ns = ctx.box_time_ns() - begin_ns
+        elapsed_ns = now_ns - begin_ns
         ctx.progress(elapsed_ns / duration_ns)
     measured.elapsed_s = elapsed_ns / 1e9
     _collect(bench, checker, former)

@@ -6,7 +6,7 @@ from hl_qual.outcome import Metric, Outcome
 from hl_qual.report.lines import banner, defused, finding_lines, long_time
 from hl_qual.report.model import CardReport
 
-__all__ = ["metric_text", "render_card"]
+__all__ = ["metric_figures", "metric_text", "render_card"]
 
 
 def render_card(card: CardReport, is_run_passed: bool, with_runner_lines: bool = True) -> list[str]:
@@ -51,10 +51,23 @@ def metric_text(metric: Metric) -> str:
         text += f"  min/median/max {' / '.join(_number(value) for value in spread if value is not None)}"
     if metric.limit is not None:
         text += f"  limit {_number(metric.limit)} {metric.unit}"
+    if metric.upper_limit is not None:
+        text += f"  at most {_number(metric.upper_limit)} {metric.unit}"
     text += f"  ({metric.clock} time, {metric.basis})"
     if metric.dilation is not None:
         text += f"  dilation {_number(metric.dilation)}"
     return text
+
+
+def metric_figures(metric: Metric) -> tuple[str, ...]:
+    """The same as cells: name, value, unit, spread, limit, clock and basis, dilation."""
+    spread = (metric.minimum, metric.median, metric.maximum)
+    spread_text = " / ".join(_number(value) for value in spread if value is not None)
+    limits = [f"from {_number(metric.limit)}"] if metric.limit is not None else []
+    limits += [f"up to {_number(metric.upper_limit)}"] if metric.upper_limit is not None else []
+    dilation = "" if metric.dilation is None else _number(metric.dilation)
+    clock = f"{metric.clock}, {metric.basis}"
+    return metric.name, _number(metric.value), metric.unit, spread_text, ", ".join(limits), clock, dilation
 
 
 def _number(value: float) -> str:

@@ -22,6 +22,7 @@ def render_closing(ending: Ending, with_dmesg: bool) -> list[str]:
         lines += [_limit_line(name + where, limit) for name, limit in limits.items()]
     lines += _statistics(ending.cards)
     lines += [_comparison(comparison) for comparison in ending.comparisons]
+    lines += _host_memory(ending)
     for finding in ending.findings:
         lines += finding_lines(finding)
     if ending.sensor_lines:
@@ -31,6 +32,15 @@ def render_closing(ending: Ending, with_dmesg: bool) -> list[str]:
     lines.append("Test result summary")
     lines += [_summary(card) for card in ending.cards]
     return [*lines, banner("hl qual report"), _word(ending.is_passed)]
+
+
+def _host_memory(ending: Ending) -> list[str]:
+    """What the test cost the host."""
+    runners = [card.peak_rss_bytes for card in ending.cards if card.peak_rss_bytes]
+    if not runners:
+        return []
+    own, most = ending.peak_rss_bytes / 2**20, max(runners) / 2**20
+    return [f"host memory, peak resident: hl_qual {own:.0f} MiB, largest of {len(runners)} runners {most:.0f} MiB"]
 
 
 def _word(is_passed: bool) -> str:

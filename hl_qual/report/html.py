@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
+from hl_qual.findings import Finding
 from hl_qual.history import Point
-from hl_qual.report.card import metric_text
+from hl_qual.outcome import Metric
+from hl_qual.report.card import metric_figures
 from hl_qual.report.lines import long_time, spread
-from hl_qual.report.model import CardReport, Report
+from hl_qual.report.model import CardReport, Comparison, Report
 from hl_qual.report.plot import COLOURS, Line, render_plot
+from hl_qual.report.style import STYLE
+from hlml.types import BoxInfo
 
-__all__ = ["render_html"]
+__all__ = ["badge", "findings_table", "page", "render_html", "table", "tiles"]
 
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --soft: #f4f5f7; --rule: #d5d9df; --good: #1a7f37;
-  --bad: #c62828; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --paper: #15181c; --soft: #1f242a; --rule: #3a414a;
-  --good: #4cc38a; --bad: #ff6b6b; } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem;
-  margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-code, td.n { font-family: ui-monospace, monospace; font-size: .9em; }
-pre { background: var(--soft); padding: .6rem .8rem; overflow-x: auto; font-size: .85em; }
-table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .25rem .6rem .25rem 0;
-  border-bottom: 1px solid var(--rule); vertical-align: top; }
-.PASSED { color: var(--good); font-weight: 600; } .FAILED, .NOT_EXECUTED { color: var(--bad); font-weight: 600; }
-.key { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }
-svg { width: 100%; height: auto; margin: .5rem 0; } svg text { font: 11px system-ui, sans-serif; fill: var(--ink); }
-svg .title { font-size: 13px; font-weight: 600; } .grid { stroke: var(--rule); stroke-width: 1; }
-.line { stroke-width: 1.6; stroke-linejoin: round; }
-"""
 _PLOTS: tuple[tuple[str, Callable[[Point], float]], ...] = (
     ("Power on the 54 V rail as reported (filter of 1 s), W", lambda point: point.power_w),
     ("Temperature, C", lambda point: point.temp_c),
@@ -42,32 +28,114 @@ def render_html(report: Report) -> str:
     """The whole document."""
     opening, ending = report.opening, report.ending
     title = f"hl_qual {opening.test} on {opening.host}"
-    parts = [
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{escape(title)}: {_verdict(ending.is_passed)}</h1>",
-        f"<p>{_about(report)}</p><pre>{escape(opening.command_line)}</pre>",
-        *_findings([(finding.code, finding.message, finding.action) for finding in ending.findings]),
-        *_overview(ending.cards),
-        *_plots(ending.cards),
-        *[part for card in ending.cards for part in _card(card)],
-        "</body></html>\n",
-    ]
-    return "\n".join(parts)
+    return page(
+        title,
+        [
+            f"<h1>{escape(title)} {badge(_word(ending.is_passed))}</h1>",
+            f'<p class="about">{_about(report)}</p><pre>{escape(opening.command_line)}</pre>',
+            *_clock_note(opening.box),
+            tiles(_facts(report)),
+            *findings_table(_all_findings(report)),
+            *_overview(ending.cards),
+            *_comparisons(ending.comparisons),
+            *_plots(ending.cards),
+            *_limits(report),
+            *_details(ending.cards),
+        ],
+    )
 
 
-def _verdict(is_passed: bool) -> str:
-    word = "PASSED" if is_passed else "FAILED"
-    return f'<span class="{word}">{word}</span>'
+def page(title: str, parts: Sequence[str]) -> str:
+    """A document around its parts."""
+    head = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
+    )
+    return "\n".join([head, *parts, "</body></html>\n"])
+
+
+def badge(word: str) -> str:
+    """A verdict."""
+    return f'<span class="badge {word}">{escape(word.replace("_", " "))}</span>'
+
+
+def tiles(facts: Sequence[tuple[str, str]]) -> str:
+    """A row of (value, what it is)."""
+    return (
+        '<div class="tiles">'
+        + "".join(f'<div class="tile"><b>{escape(value)}</b><span>{escape(name)}</span></div>' for value, name in facts)
+        + "</div>"
+    )
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> str:
+    """Cells are HTML; the columns in `numbers` are figures."""
+
+    def cells(tag: str, row: Sequence[str]) -> str:
+        marks = [' class="n"' if column in numbers else "" for column in range(len(row))]
+        return "".join(f"<{tag}{mark}>{cell}</{tag}>" for mark, cell in zip(marks, row, strict=True))
+
+    lines = [f"<tr>{cells('td', row)}</tr>" for row in rows]
+    return "\n".join(['<div class="scroll"><table>', f"<tr>{cells('th', heads)}</tr>", *lines, "</table></div>"])
+
+
+def findings_table(findings: Sequence[Finding]) -> list[str]:
+    """What is wrong, where, and what to do about it."""
+    if not findings:
+        return []
+    rows = []
+    for found in findings:
+        figures = [("expected", found.expected), ("actual", found.actual), ("limit", found.limit)]
+        text = ", ".join(f"{name} {value}" for name, value in figures if value is not None)
+        what = escape(found.message) + (f'<div class="note">{escape(text)}</div>' if text else "")
+        code = f'<span class="{found.severity.value}">{escape(found.code)}</span>'
+        rows.append((code, _place(found), what, escape(found.action)))
+    return ["<h2>Findings</h2>", table(("Finding", "Where", "What", "What to do"), rows)]
+
+
+def _place(found: Finding) -> str:
+    places = [] if found.device is None else [f"<code>{escape(found.device.bus_id)}</code>"]
+    if found.device is not None:
+        places.append(f"module {found.device.module_id}, serial {escape(found.device.serial)}")
+    pairs = (("", found.engine), ("port ", found.port), ("", found.address))
+    places += [escape(f"{name}{value}") for name, value in pairs if value is not None]
+    return "<br>".join(places) or "the run"
+
+
+def _word(is_passed: bool) -> str:
+    return "PASSED" if is_passed else "FAILED"
 
 
 def _about(report: Report) -> str:
     box = report.opening.box
     where = "no driver answered" if box is None else f"box {box.name} ({box.box_type}), release {box.release}"
-    rate = "" if box is None or box.clock_rate == 1 else f", box clock at rate {box.clock_rate:g}"
-    text = f"Emulated devices: {where}{rate}. {long_time(report.opening.started)} to {long_time(report.ending.ended)}."
+    text = f"Emulated devices: {where}. {long_time(report.opening.started)} to {long_time(report.ending.ended)}."
     return escape(text)
+
+
+def _clock_note(box: BoxInfo | None) -> list[str]:
+    if box is None or box.clock_rate == 1:
+        return []
+    text = f"The clock of this box runs at rate {box.clock_rate:g}: durations, power and energy are in box time."
+    return [f'<p class="warning">{escape(text)}</p>']
+
+
+def _facts(report: Report) -> list[tuple[str, str]]:
+    ending = report.ending
+    passed = sum(card.is_passed for card in ending.cards)
+    facts = [(f"{passed} of {len(ending.cards)}", "cards passed")]
+    if ending.duration_s is not None:
+        facts.append((f"{ending.duration_s:g} s", "duration, box time"))
+    facts.append((report.opening.family_title, "family"))
+    facts.append((str(int(ending.exit_status)), f"exit status ({ending.exit_status.name.lower()})"))
+    energies = [card.telemetry.energy_j for card in ending.cards if card.telemetry is not None]
+    known = [energy for energy in energies if energy is not None]
+    return [*facts, (f"{sum(known) / 1e3:.1f} kJ", "energy of all cards")] if known else facts
+
+
+def _all_findings(report: Report) -> list[Finding]:
+    return [*report.ending.findings, *(found for card in report.ending.cards for found in card.outcome.findings)]
 
 
 def _key(position: int) -> str:
@@ -77,24 +145,40 @@ def _key(position: int) -> str:
 def _overview(cards: Sequence[CardReport]) -> list[str]:
     if not cards:
         return []
-    head = "".join(
-        f"<th>{name}</th>" for name in ("Device", "Verdict", "Power W", "Clock MHz", "Temperature C", "Throttled")
-    )
-    lines = ["<h2>Cards</h2>", f"<table><tr>{head}</tr>"]
+    heads = ("Device", "Module", "Serial", "Verdict", "Power W", "Clock MHz", "Temperature C", "ECC s/d", "Throttled")
+    rows = []
     for position, card in enumerate(cards):
-        word = card.outcome.verdict.value
-        cells = [f"{_key(position)}<code>{escape(card.device.bus_id)}</code>", f'<span class="{word}">{word}</span>']
-        lines.append(f"<tr><td>{'</td><td>'.join([*cells, *_telemetry(card)])}</td></tr>")
-    return [*lines, "</table><p>Minimum / mean / maximum over the test.</p>"]
+        device = card.device
+        place = (f"{_key(position)}<code>{escape(device.bus_id)}</code>", str(device.module_id), escape(device.serial))
+        rows.append((*place, badge(card.outcome.verdict.value), *_telemetry(card)))
+    note = '<p class="note">Minimum / mean / maximum over the test.</p>'
+    return ["<h2>Cards</h2>", table(heads, rows, numbers=(1, 4, 5, 6, 7)), note]
 
 
 def _telemetry(card: CardReport) -> list[str]:
     telemetry = card.telemetry
     if telemetry is None:
-        return ["not measured", "", "", ""]
+        return ["not measured", "", "", "", ""]
     names = [reason.name.lower() for reason in telemetry.throttle_reasons if reason.name]
     values = (telemetry.power_w, telemetry.clock_mhz, telemetry.temp_c)
-    return [*[spread(value, 0) for value in values], ", ".join(names) or "no"]
+    ecc = f"{telemetry.ecc_corrected}/{telemetry.ecc_uncorrected}"
+    return [*[spread(value, 0) for value in values], ecc, ", ".join(names) or "no"]
+
+
+def _comparisons(comparisons: Sequence[Comparison]) -> list[str]:
+    if not comparisons:
+        return []
+    rows = [
+        (
+            f"<code>{escape(found.metric)}</code>",
+            str(found.cards),
+            *[f"{value:.1f}" for value in (found.minimum, found.median, found.maximum, found.lowest_allowed)],
+            escape(found.unit),
+        )
+        for found in comparisons
+    ]
+    heads = ("Metric", "Cards", "Minimum", "Median", "Maximum", "Allowed from", "Unit")
+    return ["<h2>Cards compared</h2>", table(heads, rows, numbers=(1, 2, 3, 4, 5))]
 
 
 def _plots(cards: Sequence[CardReport]) -> list[str]:
@@ -102,31 +186,68 @@ def _plots(cards: Sequence[CardReport]) -> list[str]:
     if not starts:
         return []
     begin_s = min(starts)
-    parts = ["<h2>Over box time</h2>"]
+    keys = [f"<span>{_key(n)}<code>{escape(card.device.bus_id)}</code></span>" for n, card in enumerate(cards)]
+    parts = ["<h2>Over box time</h2>", f'<div class="legend">{"".join(keys)}</div>']
     for title, value in _PLOTS:
         lines = [
             Line(card.device.bus_id, [(point.box_s - begin_s, value(point)) for point in card.history])
             for card in cards
         ]
         parts.append(render_plot(title, lines))
+    return [*parts, *_series_plots(cards, begin_s)]
+
+
+def _series_plots(cards: Sequence[CardReport], begin_s: float) -> Iterator[str]:
+    """What the test itself measured over time, each with its limit."""
+    names = dict.fromkeys((series.name, series.unit) for card in cards for series in card.outcome.series)
+    for name, unit in names:
+        lines = []
+        for card in cards:
+            found = [series for series in card.outcome.series if series.name == name]
+            points = [(time_s - begin_s, value) for series in found for time_s, value in series.points]
+            lines.append(Line(card.device.bus_id, points))
+        limits = {metric.limit for card in cards for metric in card.outcome.metrics if metric.name == name}
+        limit = limits.pop() if len(limits) == 1 else None
+        yield render_plot(f"{name}, {unit}", lines, limit)
+
+
+def _limits(report: Report) -> list[str]:
+    rows = []
+    for card, limits in report.ending.limits.items():
+        for name, limit in limits.items():
+            place = f"<code>{escape(name)}</code>"
+            figures = (f"{limit.value:g}", escape(limit.unit), escape(limit.basis), escape(limit.source))
+            rows.append((escape(card), place, *figures))
+    if not rows:
+        return []
+    heads = ("Card", "Limit", "Value", "Unit", "Basis", "Source")
+    return ["<h2>Limits</h2>", table(heads, rows, numbers=(2,))]
+
+
+def _details(cards: Sequence[CardReport]) -> list[str]:
+    parts = ["<h2>Details</h2>"] if cards else []
+    for card in cards:
+        verdict = card.outcome.verdict.value
+        place = f"serial {card.device.serial}, module {card.device.module_id}, {card.name}, PCB {card.pcb_version}"
+        is_open = "" if card.is_passed else " open"
+        parts += [
+            f"<details{is_open}><summary><code>{escape(card.device.bus_id)}</code> {badge(verdict)}</summary>",
+            f'<p class="note">{escape(place)}</p>',
+            *_metrics(card.outcome.metrics),
+            *_runner_lines(card.lines),
+            "</details>",
+        ]
     return parts
 
 
-def _card(card: CardReport) -> list[str]:
-    outcome = card.outcome
-    findings = [(finding.code, finding.message, finding.action) for finding in outcome.findings]
-    metrics = "\n".join(escape(metric_text(metric)) for metric in outcome.metrics)
-    place = f"serial {card.device.serial}, module {card.device.module_id}, {card.name}"
-    parts = [
-        f"<h2><code>{escape(card.device.bus_id)}</code>: {escape(outcome.verdict.value)}</h2>",
-        f"<p>{escape(place)}</p>",
-    ]
-    parts += _findings(findings)
-    return [*parts, f"<pre>{metrics}</pre>"] if metrics else parts
-
-
-def _findings(findings: Sequence[tuple[str, str, str]]) -> list[str]:
-    if not findings:
+def _metrics(metrics: Sequence[Metric]) -> list[str]:
+    if not metrics:
         return []
-    rows = [f"<tr><td>{'</td><td>'.join(escape(text) for text in finding)}</td></tr>" for finding in findings]
-    return ["<table><tr><th>Finding</th><th>What</th><th>What to do</th></tr>", *rows, "</table>"]
+    rows = [tuple(escape(text) for text in metric_figures(metric)) for metric in metrics]
+    heads = ("Metric", "Value", "Unit", "Minimum / median / maximum", "Limit", "Time", "Dilation")
+    return [table(heads, rows, numbers=(1, 3, 4, 6))]
+
+
+def _runner_lines(lines: Sequence[str]) -> list[str]:
+    """The last ones: the text of a card has all of them."""
+    return [f"<pre>{escape(chr(10).join(lines[-40:]))}</pre>"] if lines else []

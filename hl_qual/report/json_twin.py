@@ -42,6 +42,7 @@ def render_json(report: Report) -> str:
         "limits_by_card": _limits(ending.limits),
         "preparation": list(ending.preparation),
         "findings": [finding.to_json() for finding in ending.findings],
+        "host_memory": {"hl_qual_peak_rss_bytes": ending.peak_rss_bytes},
         "comparisons": [asdict(comparison) for comparison in ending.comparisons],
         "devices": [_card(card) for card in ending.cards],
     }
@@ -78,6 +79,7 @@ def _card(card: CardReport) -> dict[str, object]:
         "pcb_version": card.pcb_version,
         "started": _time(card.started),
         "ended": _time(card.ended),
+        "peak_rss_bytes": card.peak_rss_bytes,
         **card.outcome.to_json(),
         "telemetry": None if card.telemetry is None else _telemetry(card.telemetry),
     }

@@ -36,13 +36,14 @@ def finding_lines(finding: Finding) -> list[str]:
     where = ""
     if finding.device is not None:
         where = f" device {finding.device.bus_id} serial {finding.device.serial} module {finding.device.module_id}"
-    engine = f" engine {finding.engine}" if finding.engine else ""
+    places = (("engine", finding.engine), ("port", finding.port), ("address", finding.address))
+    where += "".join(f" {name} {place}" for name, place in places if place is not None)
     figures = [
         f"{name} {text}"
         for name, text in (("expected", finding.expected), ("actual", finding.actual), ("limit", finding.limit))
         if text is not None
     ]
-    lines = [f"{finding.severity.value} {finding.code}{where}{engine}", f"  {finding.message}"]
+    lines = [f"{finding.severity.value} {finding.code}{where}", f"  {finding.message}"]
     if figures:
         lines.append(f"  {', '.join(figures)}")
     return [*lines, f"  action - {finding.action}"]

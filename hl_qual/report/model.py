@@ -64,6 +64,7 @@ class CardReport:
     started: datetime | None = None
     ended: datetime | None = None
     history: tuple[Point, ...] = ()
+    peak_rss_bytes: int = 0
 
     @property
     def is_passed(self) -> bool:
@@ -74,7 +75,7 @@ class CardReport:
 @dataclass(frozen=True, slots=True)
 class Ending:
     """What is known afterwards. `findings` belong to the run, not to a card. `limits` are those of the test by the name
-    of the card. `dmesg` is None if not asked for."""
+    of the card. `dmesg` is None if not asked for. `peak_rss_bytes` is the host memory of hl_qual itself."""
 
     cards: tuple[CardReport, ...]
     exit_status: ExitStatus
@@ -86,6 +87,7 @@ class Ending:
     comparisons: tuple[Comparison, ...] = ()
     sensor_lines: tuple[str, ...] = ()
     dmesg: tuple[str, ...] | None = None
+    peak_rss_bytes: int = 0
 
     @property
     def is_passed(self) -> bool:

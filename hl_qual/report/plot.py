@@ -12,7 +12,7 @@ __all__ = ["COLOURS", "Line", "render_plot"]
 # Told apart by most colour-blind people too (Okabe and Ito), with grey as the eighth.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#777777")
 _WIDTH, _HEIGHT = 860, 230
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 26, 30
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 12, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +38,21 @@ class _Axis:
         return [self.low + number * self.step for number in range(count + 1)]
 
 
-def render_plot(title: str, lines: Sequence[Line]) -> str:
-    """An <svg> with axes, or a sentence if there is nothing to draw."""
+def render_plot(title: str, lines: Sequence[Line], limit: float | None = None) -> str:
+    """A <figure> with axes and, dashed, the limit; or a sentence if there is nothing to draw."""
     points = [point for line in lines for point in line.points]
     if not points:
         return f"<p>{escape(title)}: no samples</p>"
     across = _axis([point[0] for point in points], is_padded=False)
-    up = _axis([point[1] for point in points], is_padded=True)
+    up = _axis([*[point[1] for point in points], *([] if limit is None else [limit])], is_padded=True)
     parts = [
+        f"<figure><figcaption>{escape(title)}</figcaption>",
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)} over time">',
-        f'<text x="{_LEFT}" y="16" class="title">{escape(title)}</text>',
         *[_horizontal(up, tick) for tick in up.ticks],
         *[_vertical(across, tick) for tick in across.ticks],
         *[_line(line, COLOURS[number % len(COLOURS)], across, up) for number, line in enumerate(lines)],
-        "</svg>",
+        "" if limit is None else _limit(up, limit),
+        "</svg></figure>",
     ]
     return "\n".join(parts)
 
@@ -80,6 +81,12 @@ def _horizontal(axis: _Axis, tick: float) -> str:
     y = _y(axis, tick)
     line = f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>'
     return f'{line}<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>'
+
+
+def _limit(axis: _Axis, limit: float) -> str:
+    y = _y(axis, limit)
+    line = f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="limit" stroke-dasharray="5 4"/>'
+    return f'{line}<text x="{_WIDTH - _RIGHT}" y="{y - 4:.1f}" text-anchor="end">limit {limit:.4g}</text>'
 
 
 def _vertical(axis: _Axis, tick: float) -> str:

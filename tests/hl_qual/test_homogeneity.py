@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hl_qual.findings import DeviceId
-from hl_qual.homogeneity import compared
+from hl_qual.homogeneity import compared, with_same_firmware
 from hl_qual.limits import Limit
 from hl_qual.outcome import Metric, Outcome, Verdict
 from hl_qual.report.model import CardReport
+from hlml.types import DeviceSnapshot
 
 LIMITS = {
     "HL-225": {
@@ -63,3 +66,19 @@ def test_finding_and_comparison_carry_the_figures() -> None:
 @given(st.lists(st.floats(1, 1e6), min_size=3, max_size=16))
 def test_never_more_than_half_of_the_cards_fail(values: list[float]) -> None:
     assert len(failing(list(values))) <= len(values) / 2
+
+
+def firmware(make: Callable[..., DeviceSnapshot], versions: str) -> list[int]:
+    """Modules of the cards that fail for their firmware."""
+    snapshots = [make(number, firmware_spi=version) for number, version in enumerate(versions)]
+    judged = with_same_firmware([card(number, 1.0) for number in range(len(versions))], snapshots)
+    return [each.device.module_id for each in judged if not each.is_passed]
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected"), [("aaba", [2]), ("aaaa", []), ("a", []), ("ab", [0, 1]), ("aabb", [0, 1, 2, 3])]
+)
+def test_a_card_with_other_firmware_than_most_fails(
+    make_snapshot: Callable[..., DeviceSnapshot], versions: str, expected: list[int]
+) -> None:
+    assert firmware(make_snapshot, versions) == expected

@@ -120,7 +120,7 @@ def test_html_draws_power_temperature_and_clock_of_every_card() -> None:
     assert page.count("<svg ") == 3
     assert page.count("<polyline ") == 6
     assert "mean &lt;54&gt; V &amp; more" in page and "mean_power" in page
-    assert page.count('class="FAILED"') == 2
+    assert page.count('class="badge FAILED"') == 3
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(-1e6, 1e6)), min_size=1, max_size=40))

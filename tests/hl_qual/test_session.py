@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from hl_qual.argv import Options, parse
@@ -22,6 +23,7 @@ from hl_qual.report.store import write_report
 from hl_qual.session import Setting, run_session
 
 HERE = Path(__file__).parent
+SCHEMA = json.loads((HERE.parents[1] / "docs" / "schemas" / "hl_qual-report-1.json").read_text())
 CONFORMANCE = (HERE / "conformance.sh").read_text()
 NAME = re.compile(
     r"_hl_qual_report_(Mon|Tue|Wed|Thu|Fri|Sat|Sun)_[A-Z][a-z]{2}_[1-9][0-9]?_[0-9]{2}-[0-9]{2}-[0-9]{2}_[0-9]{4}\.log$"
@@ -46,7 +48,9 @@ class Ran:
 
     @property
     def twin(self) -> dict[str, Any]:
+        """Every report that a test looks at has to fit the published schema."""
         values: dict[str, Any] = json.loads(self.log.with_suffix(".json").read_text())
+        jsonschema.validate(values, SCHEMA)
         return values
 
 
@@ -263,3 +267,13 @@ def test_json_twin_says_what_it_is(run: Callable[..., Ran]) -> None:
     metric = twin["devices"][0]["metrics"][0]
     assert (metric["clock"], metric["basis"], metric["dilation"]) == ("device", "model", 3.0)
     assert twin["devices"][0]["telemetry"]["power"]["samples"] >= 1
+    assert twin["devices"][0]["peak_rss_bytes"] > 2**20 < twin["host_memory"]["hl_qual_peak_rss_bytes"]
+
+
+def test_the_schema_refuses_what_is_not_a_report(run: Callable[..., Ran]) -> None:
+    twin = run().twin
+    for key in list(twin):
+        with pytest.raises(jsonschema.ValidationError, match=key):
+            jsonschema.validate({name: value for name, value in twin.items() if name != key}, SCHEMA)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**twin, "verdict": "OK"}, SCHEMA)

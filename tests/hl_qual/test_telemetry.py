@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -15,8 +16,8 @@ from hl_qual.errors import UsageError
 from hl_qual.live import bar, cells, expected_end, row_style
 from hl_qual.monitor import CardProgress, Sampler, monitor_row
 from hl_qual.monitor_ini import parse_bounds
-from hl_qual.telemetry import Statistic, baseline, finished, judge_telemetry, observed
-from hlml.types import DeviceSnapshot, EccCounters, ThrottleReason
+from hl_qual.telemetry import Rules, Statistic, baseline, finished, judge_telemetry, observed
+from hlml.types import DeviceSnapshot, EccCounters, LinkInfo, ReplacedRow, RowReplacementCause, ThrottleReason
 
 Make = Callable[..., DeviceSnapshot]
 NUMBERS = st.lists(st.floats(-1e6, 1e6), min_size=1)
@@ -63,7 +64,7 @@ def test_distribution_stays_bounded() -> None:
 
 def judged(make: Make, during: dict[str, Any], after: dict[str, Any], is_serr: bool = False) -> list[str]:
     telemetry = observed(baseline(make(0)), make(0, **during), {})
-    return [finding.code for finding in judge_telemetry(finished(telemetry, make(0, **after)), is_serr)]
+    return [finding.code for finding in judge_telemetry(finished(telemetry, make(0, **after)), Rules(is_serr))]
 
 
 def test_telemetry_that_fails_a_card(make_snapshot: Make) -> None:
@@ -79,8 +80,43 @@ def test_telemetry_that_fails_a_card(make_snapshot: Make) -> None:
     assert judged(make_snapshot, {}, {"is_lost": True}) == ["DEVICE_LOST"]
 
 
+def pcie(make: Make, replays: int = 0, generation: int = 4, lanes: int = 16) -> dict[str, Any]:
+    link = LinkInfo(4, generation, 16, lanes)
+    return {"pcie_replay_count": replays, "pci": dataclasses.replace(make(0).pci, link=link)}
+
+
+@pytest.mark.parametrize(
+    ("link", "rules", "expected"),
+    [
+        ({}, Rules(), []),
+        ({"replays": 3}, Rules(), ["PCIE_REPLAY"]),
+        ({"replays": 3}, Rules(is_aer_ignored=True), []),
+        ({"lanes": 8}, Rules(), ["PCIE_LINK"]),
+        ({"lanes": 8}, Rules(pcie_lanes=8), []),
+        ({"generation": 3}, Rules(pcie_lanes=8), ["PCIE_LINK"]),
+        ({"generation": 3}, Rules(pcie_generation=3), []),
+    ],
+)
+def test_a_bad_pcie_link_fails_a_card_unless_the_slot_has_no_more(
+    make_snapshot: Make, link: dict[str, int], rules: Rules, expected: list[str]
+) -> None:
+    telemetry = observed(baseline(make_snapshot(0)), make_snapshot(0), {})
+    after = make_snapshot(0, **pcie(make_snapshot, **link))
+    assert [finding.code for finding in judge_telemetry(finished(telemetry, after), rules)] == expected
+
+
+def test_rows_that_wait_and_rows_that_are_used_up_fail_a_card(make_snapshot: Make) -> None:
+    row = ReplacedRow(2, 5, 1, 3, 77, RowReplacementCause.DOUBLE_BIT_ECC_ERROR)
+    pending = {"is_row_replacement_pending": True, "pending_rows": (row,)}
+    telemetry = finished(observed(baseline(make_snapshot(0)), make_snapshot(0), {}), make_snapshot(0, **pending))
+    (finding,) = judge_telemetry(telemetry, Rules())
+    assert (finding.code, finding.address) == ("HBM_ROW_PENDING", "stack 2 pc 5 sid 1 bank 3 row 77")
+    assert judged(make_snapshot, {}, {"replaced_rows": (row,) * 31}) == []
+    assert judged(make_snapshot, {}, {"replaced_rows": (row,) * 32}) == ["HBM_ROWS_USED_UP"]
+
+
 def test_no_sample_is_no_pass(make_snapshot: Make) -> None:
-    assert [finding.code for finding in judge_telemetry(baseline(make_snapshot(0)), False)] == ["NO_TELEMETRY"]
+    assert [finding.code for finding in judge_telemetry(baseline(make_snapshot(0)), Rules())] == ["NO_TELEMETRY"]
 
 
 def test_bounds_mark_and_count(make_snapshot: Make) -> None:
