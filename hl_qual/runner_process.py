@@ -29,8 +29,8 @@ _TEXT_LIMIT = 4 * 2**20
 
 
 def _share_of_cpus(runners: int) -> int:
-    """Threads for the kernels of one runner, so that all of them together use each processor once."""
-    return max(1, len(os.sched_getaffinity(0)) // max(1, runners))
+    """Threads for the kernels of one runner: all together two a processor, so that one is there while others wait."""
+    return max(1, 2 * len(os.sched_getaffinity(0)) // max(1, runners))
 
 
 def signal_name(number: int) -> str:
