@@ -168,11 +168,26 @@ int gaudi_card_read_temperature(const gaudi_card *card, enum gaudi_sensor_group 
 /* ---- snapshot.c: the other sections ------------------------------------------------------------------- */
 
 int gaudi_card_read_rows(const gaudi_card *card, gaudi_rows *rows);
-int gaudi_card_read_ports(const gaudi_card *card, gaudi_ports *ports);
 int gaudi_card_read_faults(const gaudi_card *card, gaudi_faults *faults);
 /* Processes that hold the card now; count 0 if none. Asks the kernel whether the holder's lock is held. */
 int gaudi_card_read_processes(const gaudi_card *card, gaudi_processes *processes);
-uint64_t gaudi_card_links_up(const gaudi_card *card);
+
+/* ---- ports.c: links and what ports have counted ---------------------------------------------------------- */
+
+#define GAUDI_FAULT_LINK_BER 9 /* gaudi_fault.kind: degree is the bit error rate of what port `address` receives */
+
+extern const char *const gaudi_port_counter_names[GAUDI_PORT_COUNTER_COUNT];
+
+uint64_t gaudi_card_links_up(const gaudi_card *card);       /* a bit per port, now */
+uint64_t gaudi_card_links_flapping(const gaudi_card *card); /* they go down and come back by themselves */
+int gaudi_card_read_ports(const gaudi_card *card, gaudi_ports *ports);
+
+/* Add increments; of bandwidth and latency the new values, where has_gauges is set. The SER follows by itself. */
+int gaudi_card_count_ports(gaudi_card *card, const gaudi_ports *delta, gaudi_error *error);
+
+/* Both ends of the cable. An external port that is up is one with a loopback plug. -EINVAL: the board leaves it open. */
+int gaudi_box_set_link(gaudi_box *box, size_t card, unsigned int port, bool is_up, gaudi_error *error);
+int gaudi_box_set_flapping(gaudi_box *box, size_t card, unsigned int port, bool is_flapping, gaudi_error *error);
 
 /* Temperature of sensor `i` for a reading, degrees Celsius. */
 double gaudi_sensor_temperature(const gaudi_card *card, size_t i, const gaudi_reading *reading);
@@ -237,7 +252,6 @@ enum gaudi_breakdown {
 };
 int gaudi_card_break(gaudi_card *card, enum gaudi_breakdown what, gaudi_error *error);
 
-int gaudi_box_set_link(gaudi_box *box, size_t card, unsigned int port, bool is_up, gaudi_error *error);
 int gaudi_card_post_event(gaudi_card *card, uint64_t kind, uint64_t argument);
 
 /* Renew the present activity of a held card from a thread of its own, without any interpreter lock,

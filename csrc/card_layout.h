@@ -14,8 +14,8 @@
 
 #include "card_records.h"
 
-#define GAUDI_LAYOUT_MAJOR 1
-#define GAUDI_LAYOUT_MINOR 2
+#define GAUDI_LAYOUT_MAJOR 2
+#define GAUDI_LAYOUT_MINOR 0
 
 /* What a file of a box is; the second word of its header. */
 enum gaudi_file_kind { GAUDI_FILE_BOX = 1, GAUDI_FILE_CARD = 2 };
@@ -112,7 +112,8 @@ typedef struct gaudi_box_identity {
     uint32_t reserved[5];
 } gaudi_box_identity;
 
-/* The file `box`. link_up[card] has a bit per port; the state of a link lives only here.
+/* The file `box`. link_up[card]: bit p, port p is up; bit 32 + p, its link flaps. The state of a link lives only here, with
+ * equal bits for both ends of a cable.
  * doorbell is the futex word that every posted event increments. */
 typedef struct gaudi_box_file {
     gaudi_header header;

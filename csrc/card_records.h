@@ -11,6 +11,7 @@
 #define GAUDI_ENGINE_COUNT 6
 #define GAUDI_SENSOR_MAX 32
 #define GAUDI_PORT_MAX 24
+#define GAUDI_PORT_COUNTER_COUNT 41
 #define GAUDI_SEGMENT_MAX 40
 #define GAUDI_SEGMENT_PLANNED 36
 #define GAUDI_SEGMENT_KEPT 4
@@ -283,16 +284,61 @@ typedef struct gaudi_processes {
     gaudi_process process[GAUDI_PROCESS_MAX];
 } gaudi_processes;
 
-/* Counters of one port, in the order of the table in specs. */
+/* Counters of a port, in the order of hlml_nic_get_statistics; their names are in ports.c. PCS, FEC, perf, RX MAC, TX MAC,
+ * transport. The SER pairs are N x 10^-E, bandwidth and latency those of the last message. */
+enum gaudi_port_counter {
+    GAUDI_PORT_PCS_LOCAL_FAULTS = 0,
+    GAUDI_PORT_PCS_REMOTE_FAULTS = 1,
+    GAUDI_PORT_PCS_REMOTE_FAULT_RECONFIG = 2,
+    GAUDI_PORT_PCS_LINK_RESTORES = 3,
+    GAUDI_PORT_PCS_LINK_TOGGLES = 4,
+    GAUDI_PORT_CW_CORRECTED = 5,
+    GAUDI_PORT_CW_UNCORRECTED = 6,
+    GAUDI_PORT_SYMBOL_ERR_LANE_0 = 7,
+    GAUDI_PORT_SYMBOL_ERR_LANE_1 = 8,
+    GAUDI_PORT_PRE_FEC_SER_INT = 9,
+    GAUDI_PORT_PRE_FEC_SER_EXP = 10,
+    GAUDI_PORT_POST_FEC_SER_INT = 11,
+    GAUDI_PORT_POST_FEC_SER_EXP = 12,
+    GAUDI_PORT_BANDWIDTH_GBPS_INT = 13,
+    GAUDI_PORT_BANDWIDTH_GBPS_FRAC = 14,
+    GAUDI_PORT_LATENCY_US_INT = 15,
+    GAUDI_PORT_LATENCY_US_FRAC = 16,
+    GAUDI_PORT_RX_ETHER_OCTETS = 17,
+    GAUDI_PORT_RX_OCTETS = 18,
+    GAUDI_PORT_RX_FCS_ERRORS = 19,
+    GAUDI_PORT_RX_FRAMES_OK = 20,
+    GAUDI_PORT_RX_ERRORS = 21,
+    GAUDI_PORT_RX_UNICAST = 22,
+    GAUDI_PORT_RX_DROPS = 23,
+    GAUDI_PORT_RX_ETHER_PACKETS = 24,
+    GAUDI_PORT_RX_PACKETS_64 = 25,
+    GAUDI_PORT_RX_PACKETS_127 = 26,
+    GAUDI_PORT_RX_PACKETS_255 = 27,
+    GAUDI_PORT_RX_PACKETS_511 = 28,
+    GAUDI_PORT_RX_PACKETS_1023 = 29,
+    GAUDI_PORT_RX_PACKETS_1518 = 30,
+    GAUDI_PORT_RX_PACKETS_MAX = 31,
+    GAUDI_PORT_TX_OCTETS = 32,
+    GAUDI_PORT_TX_FRAMES_OK = 33,
+    GAUDI_PORT_TX_ERRORS = 34,
+    GAUDI_PORT_TX_UNICAST = 35,
+    GAUDI_PORT_REQ_OUT_OF_RANGE = 36,
+    GAUDI_PORT_RES_DUPLICATE = 37,
+    GAUDI_PORT_RES_OUT_OF_SEQUENCE = 38,
+    GAUDI_PORT_RETRANSMISSIONS = 39,
+    GAUDI_PORT_TIMEOUT_RETRANSMISSIONS = 40
+};
+
+/* One port. What follows the counters has no name outside: the basis of the SER, and since when the link flaps. */
 typedef struct gaudi_port_counters {
-    uint64_t rx_bytes;
-    uint64_t tx_bytes;
-    uint64_t rx_packets;
-    uint64_t tx_packets;
-    uint64_t fcs_errors;
-    uint64_t retransmissions;
-    uint64_t toggles;
-    uint64_t reserved;
+    uint64_t value[GAUDI_PORT_COUNTER_COUNT];
+    uint64_t symbols;             /* that the FEC has seen */
+    uint64_t symbol_errors;       /* before the FEC */
+    uint64_t symbols_uncorrected; /* after it */
+    uint64_t has_gauges;          /* of an increment: bandwidth and latency are new values */
+    uint64_t flap_since_ns;       /* 0: the link does not flap */
+    uint64_t reserved[2];
 } gaudi_port_counters;
 
 typedef struct gaudi_ports {

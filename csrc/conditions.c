@@ -143,19 +143,3 @@ int gaudi_card_set_lost(gaudi_card *card, bool is_lost, gaudi_error *error)
 {
     return gaudi_publish(card, apply_lost, &is_lost, error);
 }
-
-int gaudi_box_set_link(gaudi_box *box, size_t card, unsigned int port, bool is_up, gaudi_error *error)
-{
-    if (!box->is_writable)
-        return gaudi_fail(error, -EACCES, "no permission to change the box at %s", box->path);
-    if (card >= box->card_count || port >= box->card[card].identity.port_count)
-        return gaudi_fail(error, -EINVAL, "there is no port %u on card %zu", port, card);
-    uint64_t bit = UINT64_C(1) << port;
-    if (is_up)
-        __atomic_or_fetch(&box->file->link_up[card], bit, __ATOMIC_ACQ_REL);
-    else
-        __atomic_and_fetch(&box->file->link_up[card], ~bit, __ATOMIC_ACQ_REL);
-    gaudi_kill_point("link set, bell not rung");
-    gaudi_doorbell_ring(box);
-    return 0;
-}

@@ -137,6 +137,9 @@ static int write_box(int dir, const gaudi_box_identity *identity, const gaudi_ca
         snprintf(name, sizeof name, "accel%zu", i);
         rc = write_file(dir, name, card, sizeof *card, group);
         gaudi_kill_point("card file written");
+        snprintf(name, sizeof name, "nic%zu", i); /* the rings of its ports, see fabric/link.c; empty until used */
+        if (rc == 0)
+            rc = write_file(dir, name, card, 0, group);
     }
     if (rc == 0)
         rc = write_file(dir, "box", box, sizeof *box, group);

@@ -67,13 +67,7 @@ HLML_EXPORT hlml_return_t hlml_nic_get_link(hlml_device_t device, uint32_t port,
     return HLML_SUCCESS;
 }
 
-enum { COUNTER_NAME_SIZE = 32, COUNTER_COUNT = 7 };
-
-/* Names of the driver (habanalabs_cn) for what the card state counts; the rest of a slot is NUL. */
-static const char COUNTER_NAMES[COUNTER_COUNT][COUNTER_NAME_SIZE] = {
-    "OctetsReceivedOK", "OctetsTransmittedOK", "ifInUcastPkts", "ifOutUcastPkts", "aFrameCheckSequenceErrors",
-    "retransmissions",  "pcs_link_toggles",
-};
+enum { COUNTER_NAME_SIZE = 32 };
 
 HLML_EXPORT hlml_return_t hlml_nic_get_statistics(hlml_device_t device, hlml_nic_stats_info_t *stats_info)
 {
@@ -88,13 +82,12 @@ HLML_EXPORT hlml_return_t hlml_nic_get_statistics(hlml_device_t device, hlml_nic
     code = hlml_code_of(gaudi_card_read_ports(call.card, &ports));
     if (code != HLML_SUCCESS)
         return code;
-    const gaudi_port_counters *c = &ports.port[stats_info->port];
-    const uint64_t values[COUNTER_COUNT] = {c->rx_bytes,   c->tx_bytes,        c->rx_packets, c->tx_packets,
-                                            c->fcs_errors, c->retransmissions, c->toggles};
-    for (size_t i = 0; i < COUNTER_COUNT; i++) {
-        memcpy(stats_info->str_buf + i * COUNTER_NAME_SIZE, COUNTER_NAMES[i], COUNTER_NAME_SIZE);
+    /* The rest of a name's slot is NUL. */
+    const uint64_t *values = ports.port[stats_info->port].value;
+    for (size_t i = 0; i < GAUDI_PORT_COUNTER_COUNT; i++) {
+        strncpy(stats_info->str_buf + i * COUNTER_NAME_SIZE, gaudi_port_counter_names[i], COUNTER_NAME_SIZE);
         stats_info->val_buf[i] = values[i];
     }
-    *stats_info->num_of_counters_out = COUNTER_COUNT;
+    *stats_info->num_of_counters_out = GAUDI_PORT_COUNTER_COUNT;
     return HLML_SUCCESS;
 }

@@ -27,6 +27,8 @@ void gaudi_box_remove(const char *path)
         for (size_t i = 0; i < GAUDI_CARD_MAX; i++) {
             snprintf(name, sizeof name, "accel%zu", i);
             unlinkat(dir, name, 0);
+            snprintf(name, sizeof name, "nic%zu", i);
+            unlinkat(dir, name, 0);
         }
         close(dir);
     }

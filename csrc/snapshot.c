@@ -194,12 +194,6 @@ int gaudi_card_read_rows(const gaudi_card *card, gaudi_rows *rows)
     return rc;
 }
 
-int gaudi_card_read_ports(const gaudi_card *card, gaudi_ports *ports)
-{
-    int rc = gaudi_box_alive(card->box);
-    return rc != 0 ? rc : gaudi_section_read(&card->file->ports.sequence, sizeof *ports, ports);
-}
-
 int gaudi_card_read_faults(const gaudi_card *card, gaudi_faults *faults)
 {
     int rc = gaudi_box_alive(card->box);
@@ -231,11 +225,6 @@ int gaudi_card_read_processes(const gaudi_card *card, gaudi_processes *processes
         found.process[0].memory_bytes = memory_of_holder(card, &core, box_ns);
     *processes = found;
     return 0;
-}
-
-uint64_t gaudi_card_links_up(const gaudi_card *card)
-{
-    return gaudi_load_u64(&card->box->file->link_up[card->index]);
 }
 
 double gaudi_sensor_temperature(const gaudi_card *card, size_t i, const gaudi_reading *r)

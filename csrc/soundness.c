@@ -12,10 +12,10 @@ _Static_assert(sizeof(gaudi_identity) == 3192, "layout");
 _Static_assert(sizeof(gaudi_physics) == 312, "layout");
 _Static_assert(sizeof(gaudi_segment) == 184, "layout");
 _Static_assert(sizeof(gaudi_core) == 7608, "layout");
-_Static_assert(sizeof(gaudi_card_file) == 31472, "layout");
+_Static_assert(sizeof(gaudi_card_file) == 46832, "layout");
 _Static_assert(sizeof(gaudi_box_file) == 1104, "layout");
 _Static_assert(offsetof(gaudi_card_file, core) == 3568, "layout");
-_Static_assert(offsetof(gaudi_card_file, events) == 31472 - 4160, "layout");
+_Static_assert(offsetof(gaudi_card_file, events) == 46832 - 4160, "layout");
 _Static_assert(offsetof(gaudi_core_section, slot) == 64, "slots follow at the ninth word");
 _Static_assert(offsetof(gaudi_box_file, doorbell) % 4 == 0, "futex word");
 

@@ -221,9 +221,30 @@ class CardState:
         self._snapshot(lib.gaudi_card_read_rows(self._card, rows))
         return int(rows.hbm_corrected[0]), int(rows.hbm_uncorrected[0])
 
+    @property
+    def handle(self) -> CData:
+        """The gaudi_card, for device.fabric."""
+        return self._card
+
     def links_up(self) -> int:
-        """A bit per port."""
+        """A bit per port, now."""
         return int(lib.gaudi_card_links_up(self._card))
+
+    def links_flapping(self) -> int:
+        """A bit per port."""
+        return int(lib.gaudi_card_links_flapping(self._card))
+
+    def cable(self, port: int) -> tuple[int, int]:
+        """Where the cable of a port leads: module id (-1 out of the box, -2 nowhere) and port."""
+        raw = lib.gaudi_card_identity(self._card).port[port]
+        return int(raw.peer_card), int(raw.peer_port)
+
+    def port_counters(self, port: int) -> dict[str, int]:
+        """By the driver's names, as hl-smi -n stats shows them."""
+        raw = ffi.new("gaudi_ports *")
+        self._snapshot(lib.gaudi_card_read_ports(self._card, raw))
+        values = raw.port[port].value
+        return {_text(lib.gaudi_port_counter_names[i]): int(values[i]) for i in range(len(values))}
 
     def faults(self) -> tuple[FaultRecord, ...]:
         """Injected and not healed; under a microsecond if there is none."""
@@ -420,6 +441,15 @@ class Box:
 
     def set_link(self, card: int, port: int, is_up: bool) -> None:
         _checked(lib.gaudi_box_set_link, self._raw, card, port, is_up)
+
+    def set_flapping(self, card: int, port: int, is_flapping: bool) -> None:
+        """The link goes down and comes back by itself, every 2 s of box time."""
+        _checked(lib.gaudi_box_set_flapping, self._raw, card, port, is_flapping)
+
+    @property
+    def handle(self) -> CData:
+        """The gaudi_box, for device.fabric."""
+        return self._raw
 
     def close(self) -> None:
         """Release what is held and detach. Nothing of this box or its cards may be in use, now or later."""

@@ -11,6 +11,7 @@
       CardLostError               10   the card does not answer any more
       LaunchError                 11   a launch with wrong tensors, or one that the engines could not finish
       EccError                    12   an access met memory that its error correcting code cannot correct
+      FabricError                 13   a queue pair, memory region or work request that the NIC refuses, or a failed one
 
 The numbers are the exit statuses of a tool that ends because of the error; 2 stays free for usage errors.
 A message says what was found, what was expected and, where somebody can do something, what to do.
@@ -27,6 +28,7 @@ __all__ = [
     "DeviceError",
     "DeviceResetError",
     "EccError",
+    "FabricError",
     "GraphError",
     "LaunchError",
     "OutOfDeviceMemoryError",
@@ -108,3 +110,9 @@ class EccError(DeviceError):
     def __init__(self, message: str, address: int) -> None:
         super().__init__(message)
         self.address = address
+
+
+class FabricError(DeviceError):
+    """The NIC refuses a call, or a work request that had to succeed did not; the message names what and why."""
+
+    exit_status = 13

@@ -12,6 +12,7 @@ from pathlib import Path
 HEADERS = (
     "card.h",
     "trajectory.h",
+    "fabric/fabric.h",
     "kernels/mme.h",
     "kernels/crc32c.h",
     "kernels/elementwise.h",

@@ -221,9 +221,13 @@ class PcieSpec:
 
 @dataclass(frozen=True, slots=True)
 class NicSpec:
+    """`efficiency` is payload over line rate with full packets of `mtu_bytes`; `latency_ns` from port to port."""
+
     ports: int
     line_gbps: int
     efficiency: float
+    mtu_bytes: int
+    latency_ns: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from device.cost.mme import (
     plan_gemm,
     plan_geometry,
 )
-from device.cost.nic import nic_cost
+from device.cost.nic import nic_busy_bytes_per_s, nic_cost, nic_ps_per_byte
 from device.cost.operation import Bound, OperationCost, engine_clock_hz, operation_cost
 from device.cost.pcie import pcie_bytes_per_s, pcie_cost
 from device.cost.tpc import ElementwiseShape, RowShape, elementwise_work, row_work
@@ -41,7 +41,9 @@ __all__ = [
     "fill_work",
     "gemm_work",
     "macs_per_second",
+    "nic_busy_bytes_per_s",
     "nic_cost",
+    "nic_ps_per_byte",
     "operation_cost",
     "pcie_bytes_per_s",
     "pcie_cost",

@@ -14,6 +14,7 @@ from device.runtime.buffer import DeviceBuffer, MemorySpace
 from device.runtime.card import Card
 from device.runtime.event import Event
 from device.runtime.launch import Launch, LaunchResult
+from device.runtime.network import Network
 from device.runtime.session import ExecutionMode
 from device.runtime.stream import Stream
 from device.runtime.transfer import Transfer, TransferResult
@@ -26,6 +27,7 @@ __all__ = [
     "Launch",
     "LaunchResult",
     "MemorySpace",
+    "Network",
     "Stream",
     "Transfer",
     "TransferResult",

@@ -18,6 +18,7 @@ from device.errors import BoxError, DeviceResetError, LaunchError
 from device.memory import Pattern
 from device.runtime.buffer import DeviceBuffer, MemorySpace
 from device.runtime.commands import check_command, copy_command, download_command, fill_command, upload_command
+from device.runtime.network import Network
 from device.runtime.session import ExecutionMode, Session, SessionOptions
 from device.runtime.stream import Stream, submitted
 from device.runtime.transfer import Command, Transfer
@@ -42,6 +43,7 @@ class Card:
         self._owns_box = owns_box
         self._is_closed = False
         self._streams: list[Stream] = []
+        self._network: Network | None = None
         try:
             self._session = Session(box, card, options)
         except BaseException:
@@ -194,6 +196,14 @@ class Card:
         self._streams.append(stream)
         return stream
 
+    @property
+    def network(self) -> Network:
+        """The NIC, opened at the first call. LaunchError in model mode."""
+        if self._network is None:
+            self._session.raise_if_broken()
+            self._network = Network(self._session)
+        return self._network
+
     def close(self) -> None:
         """Wait for the streams, give the memory back, release the card. A second call does nothing."""
         if self._is_closed:
@@ -202,6 +212,8 @@ class Card:
         for stream in self._streams:
             stream.close()
         self._streams.clear()
+        if self._network is not None:
+            self._network.close()
         self._session.close()
         self._state.release()
         if self._owns_box:

@@ -13,13 +13,14 @@ from hl_qual.outcome import Outcome, Verdict
 from hl_qual.plugins.api import Job
 from hl_qual.ports import with_ports
 from hl_qual.telemetry import baseline, finished
-from hlml.types import PortState
+from hlml.types import PORT_COUNTER_NAMES, PortState
 
 
 def port(
     number: int, is_up: bool = True, is_external: bool = False, is_connected: bool = True, toggles: int = 0
 ) -> Any:
-    return PortState(number, is_external, is_connected, is_up, counters=(0, 0, 0, 0, 0, 0, toggles))
+    counters = tuple(toggles if name == "pcs_link_toggles" else 0 for name in PORT_COUNTER_NAMES)
+    return PortState(number, is_external, is_connected, is_up, counters=counters)
 
 
 def outcome(make: Callable[..., Any], before: list[Any], after: list[Any], **switches: str | None) -> Outcome:

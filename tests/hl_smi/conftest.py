@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hlml.types import (
+    PORT_COUNTER_NAMES,
     BoxInfo,
     DeviceSnapshot,
     EccCounters,
@@ -93,10 +94,20 @@ _FIRST_MAC = 0xB0FD0BD7C48D
 _EXTERNAL_PORTS = (8, 22, 23)
 _INTERNAL_PORTS = tuple(port for port in range(24) if port not in _EXTERNAL_PORTS)
 # Module 0 of an HLS-2 in a simple order: three links to each of the other seven.
+_NO_TRAFFIC = (0,) * len(PORT_COUNTER_NAMES)
+_TRAFFIC = tuple(range(2, len(PORT_COUNTER_NAMES) + 1))
 _PORTS = tuple(
-    PortState(port, True, True, True, None, None, (0,) * 7)
+    PortState(port, True, True, True, None, None, _NO_TRAFFIC)
     if port in _EXTERNAL_PORTS
-    else PortState(port, False, True, True, 1 + _INTERNAL_PORTS.index(port) // 3, port, (port, 2, 3, 4, 5, 6, 7))
+    else PortState(
+        port,
+        False,
+        True,
+        True,
+        1 + _INTERNAL_PORTS.index(port) // 3,
+        port,
+        (port, *_TRAFFIC),
+    )
     for port in range(24)
 )
 

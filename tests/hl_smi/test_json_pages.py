@@ -69,8 +69,8 @@ def promised() -> dict[str, set[str]]:
     """Keys of each view from the golden file: a line with the view, then its keys."""
     found: dict[str, set[str]] = {}
     for block in GOLDEN.read_text().split("# ")[1:]:
-        view, *keys = block.split()
-        found[view] = set(keys)
+        view, *keys = block.split("\n")
+        found[view] = {key for key in keys if key}
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 from hl_smi.errors import RunError
 from hl_smi.query.nic import query_ports
 from hl_smi.render.nic import render_links, render_ports, render_statistics
-from hlml.types import PortState
+from hlml.types import PORT_COUNTER_NAMES, PortState
 
 # 1.23, HL-288E: ports 0-5 and 10-21, published with blanks where the tool prints a TAB.
 PUBLISHED_LINK = "".join(f"port {port:2d}:        UP\n" for port in (*range(6), *range(10, 22)))
@@ -57,9 +57,11 @@ def test_lost_card_has_no_link(make_snapshot: Callable[..., Any]) -> None:
 def test_statistics_are_one_colon_a_line_behind_their_port(make_snapshot: Callable[..., Any]) -> None:
     text = render_statistics(query_ports((make_snapshot(),), (3, 8), is_external_default=True), has_headings=False)
     lines = text.splitlines()
-    assert lines[0] == "port 3:" and lines[8] == "port 8:"
-    assert lines[1:3] == ["\tOctetsReceivedOK: 3", "\tOctetsTransmittedOK: 2"]
-    assert lines[7] == "\tpcs_link_toggles: 7" and lines[15] == "\tpcs_link_toggles: 0"
+    rows = len(PORT_COUNTER_NAMES) + 1
+    assert len(lines) == 2 * rows
+    assert lines[0] == "port 3:" and lines[rows] == "port 8:"
+    assert lines[1:3] == ["\tpcs_local_faults: 3", "\tpcs_remote_faults: 2"]
+    assert lines[rows + 1] == "\tpcs_local_faults: 0"
     assert all(line.count(":") == 1 for line in lines)
 
 
@@ -70,4 +72,4 @@ def test_statistics_have_external_ports_too(make_snapshot: Callable[..., Any]) -
 
 def test_lost_card_has_no_counters(make_snapshot: Callable[..., Any]) -> None:
     devices = query_ports((make_snapshot(is_lost=True),), (3,), is_external_default=True)
-    assert render_statistics(devices, has_headings=False).count(": N/A\n") == 7
+    assert render_statistics(devices, has_headings=False).count(": N/A\n") == len(PORT_COUNTER_NAMES)
