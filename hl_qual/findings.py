@@ -30,6 +30,7 @@ class Cause:
 
 _RESET = "reset the card and run the test again; if it happens again, take the card out of service"
 _REPLACE = "take the card out of service and open a hardware ticket"
+_CABLE = "check cable, plug and both ports of this link (hl-smi -n link, -n stats), then run again"
 _OURS = "run again with -disable_pipe_red and read the runner's output; report it if it repeats"
 
 CATALOGUE = {
@@ -68,6 +69,16 @@ CATALOGUE = {
         Severity.ERROR, "check power limit, clock and throttling (hl-smi -q); compare with the other cards"
     ),
     "PORT_DOWN": Cause(Severity.ERROR, "check cable and peer (hl-smi -n link), take the port up, then run again"),
+    "PORT_TOGGLED": Cause(Severity.ERROR, _CABLE),
+    "NIC_MISCOMPARE": Cause(Severity.FATAL, _REPLACE),
+    "NIC_NO_ANSWER": Cause(Severity.ERROR, "see the findings of the peer first; if it has none, " + _CABLE),
+    "NIC_NO_PEER": Cause(
+        Severity.ERROR, "test cards that are connected with each other at once (-c all, -rmod parallel)"
+    ),
+    "NIC_BANDWIDTH": Cause(Severity.ERROR, _CABLE),
+    "NIC_LATENCY": Cause(Severity.ERROR, _CABLE),
+    "NIC_BIT_ERRORS": Cause(Severity.ERROR, _CABLE),
+    "NIC_RETRANSMISSIONS": Cause(Severity.ERROR, _CABLE),
     "NOT_HOMOGENEOUS": Cause(
         Severity.ERROR, "swap the card with a good one: does the fault go with it or stay with the slot"
     ),

@@ -138,7 +138,8 @@ typedef struct gaudi_nic_port_usage {
     uint64_t timeouts;
     uint64_t crc_errors;
     uint64_t bit_errors; /* on the wire, before the FEC */
-    uint64_t busy_ps;    /* device time in which it was sending */
+    uint64_t busy_ps;    /* device time in which it was sending ... */
+    uint64_t stalled_ps; /* ... and in which it waited for answers that did not come */
 } gaudi_nic_port_usage;
 
 /* ---- nic.c ---- */

@@ -152,7 +152,8 @@ struct gaudi_qp {
     uint64_t stalled_since_ns;
     uint64_t out_mark; /* ring position behind the last packet that was sent */
     bool has_gone_back; /* for the present gap among read responses */
-    bool is_expiring;   /* the deadline has passed; one more look at what has come in */
+    bool is_expiring;   /* the deadline has passed; what lies in the rings up to the mark is looked at first */
+    uint64_t expiry_mark;
 
     /* Responder. */
     gaudi_recv_wr *rq;

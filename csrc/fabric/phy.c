@@ -48,11 +48,12 @@ static void look_at_faults(gaudi_nic *nic)
     double ber[GAUDI_PORT_MAX] = {0};
     uint64_t seed[GAUDI_PORT_MAX] = {0};
     gaudi_faults faults;
+    uint64_t now_ns = gaudi_box_now(nic->box);
     if (gaudi_card_read_faults(nic->card, &faults) != 0)
         return;
     for (uint32_t i = 0; i < faults.count && i < GAUDI_FAULT_MAX; i++) {
         const gaudi_fault *fault = &faults.fault[i];
-        if (fault->kind != GAUDI_FAULT_LINK_BER || fault->address >= GAUDI_PORT_MAX)
+        if (fault->kind != GAUDI_FAULT_LINK_BER || fault->address >= GAUDI_PORT_MAX || fault->injected_ns > now_ns)
             continue;
         ber[fault->address] += fault->degree;
         seed[fault->address] ^= fault->seed ^ fault->address << 32;

@@ -388,6 +388,25 @@ static bool is_stalled(gaudi_qp *qp, uint64_t now_ns)
     return now_ns - qp->stalled_since_ns < STALL_LIMIT_NS;
 }
 
+/* The answer may lie in a ring that this thread has not come to: it was starved, or served other ports. What is there when
+ * the deadline has passed is looked at before the packet counts as lost. */
+static bool has_unread(gaudi_qp *qp)
+{
+    nic_port *port = &qp->nic->port[qp->port];
+    const link_control *ring = qp->is_loopback ? port->loop.control : &qp->nic->own.file->control[qp->port];
+    uint64_t head = qp->is_loopback ? port->loop_head : port->in_head;
+    if (qp->is_loopback && (int64_t)(head - qp->out_mark) < 0)
+        return true;
+    if (!qp->is_expiring) {
+        uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+        bool is_full = tail - head >= RING_SLOTS; /* then the answer may not even have found room */
+        qp->is_expiring = !is_full;
+        qp->expiry_mark = tail;
+        return true;
+    }
+    return (int64_t)(head - qp->expiry_mark) < 0;
+}
+
 void requester_expire(gaudi_qp *qp, uint64_t now_ns)
 {
     if (qp->resume_ns != 0 && now_ns >= qp->resume_ns)
@@ -398,15 +417,14 @@ void requester_expire(gaudi_qp *qp, uint64_t now_ns)
         qp->deadline_ns = now_ns + timeout_ns(qp);
         return;
     }
-    if (!qp->is_expiring) { /* the answer may have come in since the rings were looked at */
-        qp->is_expiring = true;
+    if (has_unread(qp))
         return;
-    }
     nic_port *port = &qp->nic->port[qp->port];
     qp->nic->delta->port[qp->port].value[GAUDI_PORT_TIMEOUT_RETRANSMISSIONS] += 1;
     qp->nic->is_delta_dirty = true;
     port->usage.timeouts += 1;
     port->tx_free_ps += timeout_ns(qp) * 1000; /* nothing was sent on this port meanwhile */
+    port->usage.stalled_ps += timeout_ns(qp) * 1000;
     qp->is_expiring = false;
     retry(qp);
 }

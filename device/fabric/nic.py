@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,7 +52,8 @@ class MemoryRegion:
 
 @dataclass(frozen=True, slots=True)
 class PortUsage:
-    """What a port has done since the NIC was opened. `busy_s` is device time in which it was sending."""
+    """What a port has done since the NIC was opened. In device time it was sending for `busy_s`, and for `stalled_s` it
+    waited for answers that did not come."""
 
     tx_wire_bytes: int
     rx_wire_bytes: int
@@ -63,6 +64,11 @@ class PortUsage:
     crc_errors: int
     bit_errors: int
     busy_s: float
+    stalled_s: float
+
+    def since(self, earlier: PortUsage) -> PortUsage:
+        """What was added."""
+        return PortUsage(*(now - before for now, before in zip(astuple(self), astuple(earlier), strict=True)))
 
 
 class Nic:
@@ -111,6 +117,7 @@ class Nic:
             crc_errors=raw.crc_errors,
             bit_errors=raw.bit_errors,
             busy_s=raw.busy_ps * _PS,
+            stalled_s=raw.stalled_ps * _PS,
         )
 
     def device_time_s(self) -> float:

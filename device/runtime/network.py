@@ -23,6 +23,8 @@ __all__ = ["Network"]
 
 _ALL = Access.LOCAL_WRITE | Access.REMOTE_WRITE | Access.REMOTE_READ
 
+_NOT_CONNECTED = -2
+
 # How long the watching thread waits for a change at a time.
 _LOOK_MS = 500
 
@@ -38,6 +40,19 @@ class Network:
         self._is_closing = threading.Event()
         self._watch_thread = threading.Thread(target=self._watch, name="gaudi-network", daemon=True)
         self._watch_thread.start()
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Those that the board connects, inside or outside of the server."""
+        return tuple(port for port in range(self.nic.port_count) if self.cable(port)[0] != _NOT_CONNECTED)
+
+    def cable(self, port: int) -> tuple[int, int]:
+        """Module id (-1: out of the server) and port at the other end."""
+        return self._session.card.cable(port)
+
+    def counters(self, port: int) -> dict[str, int]:
+        """By the driver's names."""
+        return self._session.card.port_counters(port)
 
     def register(self, buffer: DeviceBuffer, access: Access = _ALL) -> MemoryRegion:
         """A whole buffer as a memory region. It must not be freed before it is deregistered."""

@@ -16,6 +16,10 @@ BUILT_IN = {
     "matmul_stress": "hl_qual.plugins.matmul_stress:MatmulStress",
     "edp_stress": "hl_qual.plugins.edp_stress:EdpStress",
     "power_stress": "hl_qual.plugins.power_stress:PowerStress",
+    "nic_base": "hl_qual.plugins.nic_base:NicBase",
+    "e2e_concurrency": "hl_qual.plugins.e2e_concurrency:E2eConcurrency",
+    "ser": "hl_qual.plugins.serdes_ser:SerdesSer",
+    "rdma_loopback": "hl_qual.plugins.rdma_loopback:RdmaLoopback",
 }
 
 

@@ -22,7 +22,9 @@ def main(box: str, index: int, port: int, size: int) -> None:
         card.copy_to_device(buffer, np.zeros(size, np.uint8))
         region = network.register(buffer)
         address = pair.address
-        print(address.port.module, address.port.port, address.qp_num, address.psn, region.key, region.address, flush=True)
+        print(
+            address.port.module, address.port.port, address.qp_num, address.psn, region.key, region.address, flush=True
+        )
         for line in sys.stdin:
             words = line.split()
             if words[0] == "quit":
