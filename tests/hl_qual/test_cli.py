@@ -23,7 +23,7 @@ def test_wrong_arguments_name_the_word_and_print_no_report(word: str) -> None:
     assert "hl qual report" not in done.stderr
 
 
-@pytest.mark.parametrize("words", [["-f2", "-c", "all", "-rmod", "parallel"], ["-t", "rdma_loopback"]])
+@pytest.mark.parametrize("words", [["-f2", "-c", "all", "-rmod", "parallel"], ["-t", "hbm_bandwidth"]])
 def test_a_test_that_is_not_here_says_so_in_one_line(words: list[str]) -> None:
     done = hl_qual(*words)
     assert (done.returncode, done.stdout) == (2, "")
