@@ -1,5 +1,6 @@
 /* Ports of a card: the state of their links, which lives in the box file, and what they have counted. */
 #include "card_internal.h"
+#include "kill_point.h"
 
 #include <errno.h>
 #include <math.h>
