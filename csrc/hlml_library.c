@@ -139,7 +139,12 @@ hlml_return_t hlml_copy_text(const char *text, size_t most, char *out, unsigned 
     return HLML_SUCCESS;
 }
 
-/* The level that HLML_ABI asks for, else that of the box. A value that is no level is an error, not a guess: a client
+/* The level of a copy of the library that speaks one level only; the library itself follows the box. */
+#ifndef HLML_ABI_OF_BUILD
+#define HLML_ABI_OF_BUILD ""
+#endif
+
+/* The level that HLML_ABI asks for, else that of this build, else that of the box. A value that is no level is an error, not a guess: a client
  * that set it relies on its structs not being overrun. Returns 0 then. */
 static unsigned int level_of(const gaudi_box *box)
 {
@@ -148,11 +153,13 @@ static unsigned int level_of(const gaudi_box *box)
         unsigned int level;
     } LEVELS[] = {{"1.6", 106}, {"1.12", 112}, {"1.18", 118}, {"1.19", 119}};
     const char *wanted = getauxval(AT_SECURE) ? NULL : getenv("HLML_ABI");
+    if (!wanted || !wanted[0])
+        wanted = HLML_ABI_OF_BUILD;
     unsigned int level = gaudi_box_identity_of(box)->abi_level;
     for (size_t i = 0; i < sizeof LEVELS / sizeof LEVELS[0]; i++) {
-        if (wanted && wanted[0] && strcmp(wanted, LEVELS[i].name) == 0)
+        if (strcmp(wanted, LEVELS[i].name) == 0)
             return LEVELS[i].level;
-        if ((!wanted || !wanted[0]) && level == LEVELS[i].level)
+        if (!wanted[0] && level == LEVELS[i].level)
             return level;
     }
     return 0;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-SUFFIXES = {".py", ".pyi", ".toml", ".typed", ".json"}
+SUFFIXES = {".py", ".sh", ".pyi", ".toml", ".typed", ".json"}
 BUILD_ONLY = {"ffi_build.py"}
 
 for path in sorted(Path(sys.argv[1]).rglob("*")):
