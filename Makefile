@@ -16,7 +16,7 @@ help:
 	@echo 'make bench      the rows of the speed table'
 	@echo 'make soak       writers killed a hundred thousand times, looking for torn states; some ten minutes'
 	@echo 'make docs       renew the generated tables under docs/'
-	@echo 'make install    library, header, pkg-config file and tools under DESTDIR and PREFIX; make uninstall removes them'
+	@echo 'make install    library, header, tools, manual below DESTDIR and PREFIX (/usr: the real paths)'
 	@echo 'make dev        editable install for development'
 
 prerequisites:
@@ -67,12 +67,13 @@ docs: wheel
 	$(BIN)/python docs/gen_hlml_table.py
 	$(BIN)/python -P docs/gen_hl_qual_tables.py
 	$(BIN)/python docs/gen_model_points.py
+	$(BIN)/python docs/gen_hlml_man.py
 
 install: wheel
-	@BIN='$(CURDIR)/$(BIN)' DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh scripts/install.sh install
+	$(BIN)/python -P -m device install --root '$(DESTDIR)/' --prefix '$(PREFIX)'
 
-uninstall:
-	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh scripts/install.sh uninstall
+uninstall: wheel
+	$(BIN)/python -P -m device install --remove --root '$(DESTDIR)/' --prefix '$(PREFIX)'
 
 clean:
 	rm -rf build $(VENV)

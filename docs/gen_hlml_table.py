@@ -6,29 +6,37 @@ The facts are in csrc/hlml_functions.toml; everything in docs/hlml.md between th
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections import Counter
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-TABLE = ROOT / "csrc" / "hlml_functions.toml"
+from hlml_table import ROOT, WORDS, functions
+
 PAGE = ROOT / "docs" / "hlml.md"
 BEGIN, END = "<!-- generated: functions -->", "<!-- end of generated -->"
-WORDS = {"answered": "answers", "not-supported": "NOT_SUPPORTED by the card", "not-yet": "not yet"}
+HEAD = ("function", "since", "level", "unit", "from the state", "here", "errors", "meaning")
 
 
 def render() -> str:
     """The generated part: the counts and one row a function, in the order of the file."""
-    functions = tomllib.loads(TABLE.read_text(encoding="utf-8"))
-    counts = Counter(row["status"] for row in functions.values())
+    table = functions()
+    counts = Counter(function.status for function in table)
     total = ", ".join(f"{counts[status]} {words}" for status, words in WORDS.items())
-    lines = [f"{len(functions)} functions: {total}.", ""]
+    lines = [f"{len(table)} functions: {total}.", ""]
     group = ""
-    for name, row in functions.items():
-        if row["group"] != group:
-            group = row["group"]
-            lines += ["", f"### {group}", "", "| function | since | here | meaning |", "|---|---|---|---|"]
-        lines.append(f"| `{name}` | {row['since']} | {WORDS[row['status']]} | {row['meaning']} |")
+    for function in table:
+        if function.group != group:
+            group = function.group
+            lines += ["", f"### {group}", "", f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|"]
+        cells = (
+            f"`{function.name}`",
+            function.since,
+            function.level,
+            function.unit,
+            function.state,
+            WORDS[function.status],
+            function.errors,
+            function.meaning,
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

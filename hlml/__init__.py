@@ -1,10 +1,10 @@
 """HLML for Python: typed access to the (emulated) Gaudi cards of this machine.
 
     >>> import hlml
-    >>> hlml.init()
-    >>> [device.name for device in hlml.devices()][:2]
+    >>> with hlml.attached() as devices:
+    ...     [device.name for device in devices][:2]
+    ...     devices[0].snapshot().memory_total_bytes >> 20
     ['HL-225', 'HL-225']
-    >>> hlml.devices()[0].snapshot().memory_total_bytes >> 20
     98304
 
 Getters of `Device` call libhlml.so, as a C program would; `Device.snapshot()` takes everything of one moment at once.
@@ -19,7 +19,7 @@ import sys
 # A package that lies in a checkout has no compiled part; that is in the installed package further down the path.
 __path__ += [d for d in (os.path.join(p, "hlml") for p in sys.path) if d not in __path__ and os.path.isdir(d)]  # noqa: PTH112, PTH118
 
-from hlml.device import Device, box_info, device_count, devices, init, shutdown
+from hlml.device import Device, attached, box_info, device_count, devices, find_device, init, shutdown
 from hlml.errors import (
     AlreadyInitializedError,
     BoxError,
@@ -56,9 +56,11 @@ __all__ = [
     "NotSupportedError",
     "ReturnCode",
     "UninitializedError",
+    "attached",
     "box_info",
     "device_count",
     "devices",
+    "find_device",
     "include_dir",
     "init",
     "installed_version",

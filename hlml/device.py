@@ -5,15 +5,24 @@ One box per process: init() attaches the one that the environment means (see doc
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from hlml._hlml import ffi, lib
-from hlml.errors import BoxError, DriverNotLoadedError, HlmlError, UninitializedError, error_of
+from hlml.errors import (
+    BoxError,
+    DriverNotLoadedError,
+    HlmlError,
+    NotFoundError,
+    UninitializedError,
+    error_of,
+)
 from hlml.snapshot import CardReader, text
 from hlml.types import BoxInfo, DeviceSnapshot, ThrottleReason
 
-__all__ = ["Device", "box_info", "device_count", "devices", "init", "shutdown"]
+__all__ = ["Device", "attached", "box_info", "device_count", "devices", "find_device", "init", "shutdown"]
 
 _ENODEV = 19
 # How long a hard reset takes in box time; the published tests of hl_qual speak of a few seconds. Assumed.
@@ -90,6 +99,29 @@ def shutdown() -> None:
     _attachment.close()
 
 
+@contextlib.contextmanager
+def attached() -> Iterator[list[Device]]:
+    """`init` on the way in, `shutdown` on the way out; the cards by accel number in between."""
+    init()
+    try:
+        yield devices()
+    finally:
+        shutdown()
+
+
+def find_device(word: str) -> Device:
+    """The card with this UUID, serial number or PCI address (the domain may be left out), in either case.
+
+    NotFoundError names the word. An index needs no search: `devices()[index]`.
+    """
+    wanted = word.lower()
+    for device in devices():
+        names = (device.uuid.lower(), device.serial.lower(), device.bus_id.lower())
+        if wanted in names or f"0000:{wanted}" == names[2]:
+            return device
+    raise NotFoundError(f"no card has the UUID, serial number or PCI address {word!r}")
+
+
 def device_count() -> int:
     """How many cards the box has."""
     return len(devices())
@@ -163,6 +195,13 @@ class Device:
     def uuid(self) -> str:
         """UUID. Vendor tool: hl-smi -Q uuid."""
         return self._text("hlml_device_get_uuid")
+
+    @property
+    def bus_id(self) -> str:
+        """PCI address, for example "0000:43:00.0". Vendor tool: hl-smi -Q bus_id."""
+        out = ffi.new("hlml_pci_info_t *")
+        self._check(lib.hlml_device_get_pci_info(self._handle, out), "hlml_device_get_pci_info")
+        return text(out.bus_id)
 
     @property
     def module_id(self) -> int:

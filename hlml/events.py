@@ -1,8 +1,8 @@
 """Events that the cards post (ECC errors, critical errors, clock changes): wait for them and read them.
 
-    >>> reader = EventReader(hlml.devices())
-    >>> for event in reader.wait(timeout_s=1.0):
-    ...     print(event.card_index, event.names)
+    with hlml.attached() as devices:
+        for event in hlml.EventReader(devices):
+            print(event.card_index, event.names)
 
 HLML's event sets tell card and kind only; this reads the ring itself, so that time, number and argument are known too.
 One reader belongs to one thread. Called by whoever follows events, for example `hl-smi events`.
@@ -11,7 +11,7 @@ One reader belongs to one thread. Called by whoever follows events, for example 
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hlml._hlml import ffi, lib
@@ -63,6 +63,11 @@ class EventReader:
         if is_past_included:
             self._skip_overwritten()
             self.lost_count = 0
+
+    def __iter__(self) -> Iterator[Event]:
+        """Events as they come, without an end; what `wait` raises ends the iteration."""
+        while True:
+            yield from self.wait(_NAP_S)
 
     def wait(self, timeout_s: float) -> list[Event]:
         """The events since the last call, by time; waits at most `timeout_s` if there are none, and not longer than

@@ -1,4 +1,5 @@
-/* Getters of libhlml that return their value: what Python calls without an out parameter to make and to read.
+/* Getters of libhlml that return their value: what Python calls without an out parameter to make and to read. The call
+ * stands apart from the use of its output: the order in which arguments are evaluated is not specified.
  * >= 0: the value; < 0: minus the hlml_return_t. Compiled into hlml._hlml by ffi_build.py. */
 
 /* The call is a statement of its own: the arguments of a call are evaluated in any order. */

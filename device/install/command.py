@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from device.install.placing import Outcome, install, remove
 
 __all__ = ["Target", "install_below", "remove_below"]
 
+# How a page of the library (docs/gen_hlml_man.py) begins the part of a function.
+_FUNCTION = re.compile(r"^\\fB(hlml_\w+)\\fR$", re.MULTILINE)
 _SHELLS = ("bash", "zsh", "fish")
 # Modules that print a completion script of their own, and the switch with which they do.
 _COMPLETING = {"hl-smi": ("hl_smi", "--completion"), "gaudi-box": ("device", "completion")}
@@ -59,10 +62,14 @@ def _sources(files: tuple[PackageFile, ...], python: str) -> Sources:
             raise BoxError(f"{path} is missing in the installed package; install gaudi-box with pip anew")
         return found[path]
 
+    manual_pages = tuple(found[path] for path in sorted(found) if path.startswith("device/man/"))
     return Sources(
         library_dir=source("hlml/lib/libhlml.so").parent,
         header=source("hlml/include/hlml.h"),
-        manual_pages=tuple(found[path] for path in sorted(found) if path.startswith("device/man/")),
+        manual_pages=manual_pages,
+        manual_aliases={
+            name: page.name for page in manual_pages for name in _FUNCTION.findall(page.read_text("utf-8"))
+        },
         network_script=source("hl_qual/network/manage_network_ifs.sh"),
         python=python,
         version=version("gaudi-box"),

@@ -37,6 +37,7 @@ class Sources:
     library_dir: Path
     header: Path
     manual_pages: tuple[Path, ...]
+    manual_aliases: Mapping[str, str]
     network_script: Path
     python: str
     version: str
@@ -128,6 +129,9 @@ def _texts(sources: Sources, prefix: PurePosixPath) -> list[Entry]:
     for page in sources.manual_pages:
         section = page.suffix[1:]
         entries.append(Entry(PurePosixPath(f"/usr/share/man/man{section}/{page.name}"), 0o644, page))
+    for name, of_page in sorted(sources.manual_aliases.items()):
+        # `man hlml_device_get_name` finds the page of its group.
+        entries.append(Entry(PurePosixPath(f"/usr/share/man/man3/{name}.3"), text=f".so man3/{of_page}\n"))
     folders = {
         "bash": "/usr/share/bash-completion/completions/{tool}",
         "zsh": "/usr/share/zsh/site-functions/_{tool}",
