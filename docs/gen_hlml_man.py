@@ -68,11 +68,7 @@ def page(group: str, members: list[Function], forms: dict[str, str]) -> str:
         ".nf",
         "#include <hlml.h>",
         "",
-        *(
-            quoted(line)
-            for function in members
-            for line in wrap(f"{forms[function.name]};", 78, subsequent_indent=INDENT)
-        ),
+        *(quoted(line) for function in members for line in folded(forms[function.name])),
         "",
         "Link with \\-lhlml.",
         ".fi",
