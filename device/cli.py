@@ -339,6 +339,41 @@ def exec_(devices: str | None, command: tuple[str, ...]) -> int:
     return run_exec(command, None if devices is None else _cards(devices))
 
 
+@gaudi_box.command()
+@click.option("--root", type=click.Path(path_type=Path), default=Path("/"), show_default=True,
+              help="Where: this machine, or the root of an image.")  # fmt: skip
+@click.option("--prefix", default="/usr", show_default=True,
+              help="/usr: the paths of a real server; another one holds everything.")  # fmt: skip
+@click.option("--python", help="Interpreter that the tools start with; default: the one below this environment.")
+@click.option("--remove", is_flag=True, help="Take away what was installed and nobody changed.")
+def install(root: Path, prefix: str, python: str | None, remove: bool) -> None:
+    """Place library, header, tools, manual and the qual tree where programs and runbooks look for the real ones.
+
+    A file that is there and not of ours ends the run before anything is written. A manifest with hashes remembers
+    what was placed.
+
+    \b
+    Examples:
+      gaudi-box install --root image                 the tree of a container image
+      sudo gaudi-box install --prefix /usr/local     this machine, below /usr/local
+      sudo gaudi-box install --remove --prefix /usr/local
+    """
+    from pathlib import PurePosixPath
+
+    from device.install.command import Target, install_below, remove_below
+
+    if not prefix.startswith("/") or ".." in Path(prefix).parts:
+        raise click.BadParameter(f"{prefix!r} is no absolute path", param_hint="--prefix")
+    target = Target(root, PurePosixPath(prefix))
+    if not remove:
+        click.echo(f"{install_below(target, python).count} files are installed below {root} with prefix {prefix}")
+        return
+    outcome = remove_below(target)
+    for path in outcome.kept:
+        click.echo(f"kept {path}: it was changed", err=True)
+    click.echo(f"{outcome.count} files removed below {root}")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry point: every error is one line and an exit status."""
     try:

@@ -20,7 +20,7 @@ __all__ = ["Target", "install_below", "remove_below"]
 _FUNCTION = re.compile(r"^\\fB(hlml_\w+)\\fR$", re.MULTILINE)
 _SHELLS = ("bash", "zsh", "fish")
 # Modules that print a completion script of their own, and the switch with which they do.
-_COMPLETING = {"hl-smi": ("hl_smi", "--completion"), "gaudi-box": ("device", "completion")}
+_COMPLETING = {"hl-smi": ("hl_smi", "--completion")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ def _sources(files: tuple[PackageFile, ...], python: str) -> Sources:
         manual_aliases={
             name: page.name for page in manual_pages for name in _FUNCTION.findall(page.read_text("utf-8"))
         },
-        network_script=source("hl_qual/network/manage_network_ifs.sh"),
+        network_script=next((found[path] for path in found if path.endswith("/manage_network_ifs.sh")), None),
+        has_monitor="hl_qual/monitor_program.py" in found,
         python=python,
         version=version("gaudi-box"),
         completions={

@@ -38,7 +38,8 @@ class Sources:
     header: Path
     manual_pages: tuple[Path, ...]
     manual_aliases: Mapping[str, str]
-    network_script: Path
+    network_script: Path | None
+    has_monitor: bool
     python: str
     version: str
     completions: Mapping[tuple[str, str], str]
@@ -115,12 +116,12 @@ def _qual(sources: Sources, prefix: PurePosixPath) -> list[Entry]:
     entries = []
     for family in _FAMILIES:
         folder = _QUAL / family / "bin"
-        entries += [
-            Entry(folder / "hl_qual", 0o755, text=_wrapper(sources, prefix, "hl_qual")),
-            Entry(folder / "runner", 0o755, text=_wrapper(sources, prefix, "hl_qual.runner")),
-            Entry(folder / "monitor", 0o755, text=_wrapper(sources, prefix, "hl_qual.monitor_program")),
-            Entry(folder / "manage_network_ifs.sh", 0o755, sources.network_script),
-        ]
+        entries.append(Entry(folder / "hl_qual", 0o755, text=_wrapper(sources, prefix, "hl_qual")))
+        entries.append(Entry(folder / "runner", 0o755, text=_wrapper(sources, prefix, "hl_qual.runner")))
+        if sources.has_monitor:
+            entries.append(Entry(folder / "monitor", 0o755, text=_wrapper(sources, prefix, "hl_qual.monitor_program")))
+        if sources.network_script is not None:
+            entries.append(Entry(folder / "manage_network_ifs.sh", 0o755, sources.network_script))
     return entries
 
 

@@ -15,9 +15,16 @@ from device.card import Box, CardState
 
 __all__ = ["BoxView", "CardFacts", "CardView", "PortView", "SensorFacts", "read_box", "read_card"]
 
+# The places of what PortView has among the driver's counters.
 _COUNTERS = (
-    "rx_bytes", "tx_bytes", "rx_packets", "tx_packets", "fcs_errors", "retransmissions", "toggles",
-)  # fmt: skip
+    lib.GAUDI_PORT_RX_OCTETS,
+    lib.GAUDI_PORT_TX_OCTETS,
+    lib.GAUDI_PORT_RX_FRAMES_OK,
+    lib.GAUDI_PORT_TX_FRAMES_OK,
+    lib.GAUDI_PORT_RX_FCS_ERRORS,
+    lib.GAUDI_PORT_RETRANSMISSIONS,
+    lib.GAUDI_PORT_PCS_LINK_TOGGLES,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +154,7 @@ def read_card(card: CardState) -> CardView:
             float(lib.gaudi_sensor_temperature(card.c_object, i, reading)) for i in range(len(facts.sensors))
         ),
         ports=tuple(
-            PortView(bool(up >> port & 1), tuple(int(getattr(ports.port[port], name)) for name in _COUNTERS))
+            PortView(bool(up >> port & 1), tuple(int(ports.port[port].value[place]) for place in _COUNTERS))
             for port in range(len(facts.ports))
         ),
     )
