@@ -82,7 +82,8 @@ def _time_line(recipe: Recipe, spec: AsicSpec, clock_ratio: float) -> Iterable[s
 def _steps(steps: Sequence[Descriptor], spans: Sequence[Span], spec: AsicSpec) -> Iterable[str]:
     for step, span in zip(steps, spans, strict=True):
         times = f"{span.start_s * 1e6:>10.2f} {span.end_s * 1e6:>10.2f}"
-        detail = _gemm_detail(step, spec) if isinstance(step, MmeGemm) else operation_text(step)
+        is_known = isinstance(step, MmeGemm) and step.geometry in {each.name for each in spec.mme.geometries}
+        detail = _gemm_detail(step, spec) if is_known and isinstance(step, MmeGemm) else operation_text(step)
         yield f"  {times}  {span.engine.name:<3}  bound by {span.bound:<6}  {step.node}  {detail}"
 
 

@@ -48,11 +48,15 @@ def uncovered_hazards(recipe: Recipe) -> tuple[Hazard, ...]:
     place_in_queue: list[int] = []
     counts: dict[EngineClass, int] = {}
     hazards: list[Hazard] = []
+    touched = [(step.reads, step.writes) for step in recipe.in_order]
     for descriptor in recipe.in_order:
         ended = tracker.ended_before(descriptor.engine, descriptor.waits)
+        later = touched[descriptor.order]
         for earlier in recipe.in_order[: descriptor.order]:
-            kind = hazard_between(earlier, descriptor)
-            if kind is not None and ended.get(earlier.engine, 0) <= place_in_queue[earlier.order]:
+            if ended.get(earlier.engine, 0) > place_in_queue[earlier.order]:
+                continue
+            kind = _hazard(touched[earlier.order], later)
+            if kind is not None:
                 hazards.append(Hazard(kind, earlier.order, descriptor.order))
         place_in_queue.append(counts.get(descriptor.engine, 0))
         counts[descriptor.engine] = place_in_queue[-1] + 1
@@ -61,11 +65,19 @@ def uncovered_hazards(recipe: Recipe) -> tuple[Hazard, ...]:
 
 
 def hazard_between(earlier: Descriptor, later: Descriptor) -> HazardKind | None:
-    if _touch(earlier.writes, later.reads):
+    return _hazard((earlier.reads, earlier.writes), (later.reads, later.writes))
+
+
+_Touched = tuple[tuple[Operand, ...], tuple[Operand, ...]]
+"""What a descriptor reads, and what it writes."""
+
+
+def _hazard(earlier: _Touched, later: _Touched) -> HazardKind | None:
+    if _touch(earlier[1], later[0]):
         return HazardKind.READ_AFTER_WRITE
-    if _touch(earlier.reads, later.writes):
+    if _touch(earlier[0], later[1]):
         return HazardKind.WRITE_AFTER_READ
-    if _touch(earlier.writes, later.writes):
+    if _touch(earlier[1], later[1]):
         return HazardKind.WRITE_AFTER_WRITE
     return None
 

@@ -6,6 +6,8 @@ sync values cover all dependencies is the more expensive question of check.py.
 
 from __future__ import annotations
 
+import re
+
 from device.engine_class import EngineClass
 from device.errors import RecipeError
 from device.recipe.descriptors import Descriptor, Operand, Place
@@ -19,6 +21,8 @@ _QUEUE_ENGINES = (EngineClass.MME, EngineClass.TPC, EngineClass.DMA)
 
 def validate(recipe: Recipe) -> None:
     """RecipeError names the first descriptor or tensor that does not fit."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", recipe.asic):
+        raise RecipeError(f"the recipe is for {recipe.asic!r}, which is no name of an ASIC")
     _check_tensors(recipe)
     _check_queues(recipe)
     _check_signals(recipe)
@@ -75,6 +79,8 @@ def _check_signals(recipe: Recipe) -> None:
         if signal.value != reached.get(signal.sob, 0) + 1:
             raise RecipeError(f"{where} signals value {signal.value} after {reached.get(signal.sob, 0)}")
         reached[signal.sob] = signal.value
+    if len(reached) != recipe.sync_objects:
+        raise RecipeError(f"{recipe.sync_objects} sync objects, but {len(reached)} are signalled")
 
 
 def _check_operands(recipe: Recipe, descriptor: Descriptor, where: str) -> None:
