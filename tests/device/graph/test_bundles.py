@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from machine import Machine
 from random_graphs import SEEDS, SLOW, SPECS, random_graph, random_values, same_bits
@@ -19,7 +19,17 @@ from device.graph.interpret import interpret
 from device.graph.ops import MME_GUIDS
 from device.graph.passes import plan_sram, verify_and_infer
 from device.graph.passes.plan_sram import sram_bytes, sram_capacity
-from device.recipe import Copy, MmeGemm, Place, Recipe, TpcElementwise, check_sync, launch_cost, validate
+from device.recipe import (
+    Copy,
+    MmeGemm,
+    Place,
+    Recipe,
+    TpcElementwise,
+    check_sync,
+    launch_cost,
+    uncovered_hazards,
+    validate,
+)
 from device.spec import AsicSpec, load_spec
 
 BF16, F32 = DataType.BF16, DataType.F32
@@ -201,6 +211,21 @@ def test_any_slices_and_any_allowed_order_change_no_bit(seed, spec) -> None:
         check_sync(recipe)
         got = Machine(recipe, values, rng).run()
     assert same_bits({name: value.reshape(-1) for name, value in wanted.items()}, got)
+
+
+@given(SEEDS)
+@settings(max_examples=30, deadline=None)
+def test_no_wait_between_slices_is_there_in_vain_and_none_is_missing(seed) -> None:
+    recipe = compile_graph(randomly_sliced(bundled_graph(seed), GAUDI2, random.Random(seed)), GAUDI2)
+    assert uncovered_hazards(recipe) == ()
+    for step in recipe.in_order:
+        for wait in step.waits:
+            fewer = replace(step, waits=tuple(other for other in step.waits if other != wait))
+            queues = tuple(
+                replace(queue, descriptors=tuple(fewer if each is step else each for each in queue.descriptors))
+                for queue in recipe.queues
+            )
+            assert uncovered_hazards(replace(recipe, queues=queues))
 
 
 @given(SEEDS)
