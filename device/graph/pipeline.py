@@ -19,6 +19,7 @@ from device.graph.passes import (
     plan_sram,
     schedule,
     select_mme_geometry,
+    simplify_casts_and_layout,
     slice_bundles,
     verify_and_infer,
 )
@@ -44,6 +45,12 @@ def _without_spec(graph_pass: Callable[[Graph], Graph]) -> Pass:
 
 PIPELINE: tuple[PassEntry, ...] = (
     PassEntry("verify_and_infer", _without_spec(verify_and_infer), False, "all others rely on a legal graph with dims"),
+    PassEntry(
+        "simplify_casts_and_layout",
+        _without_spec(simplify_casts_and_layout),
+        True,
+        "first of all: it brings transposes to the gemms that can do them, and shows what is alike",
+    ),
     PassEntry("fold_transposes", _without_spec(fold_transposes), True, "early: it leaves dead nodes behind"),
     PassEntry(
         "fold_constants", _without_spec(fold_constants), True, "before common nodes: it makes more of them alike"

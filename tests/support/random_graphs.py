@@ -40,7 +40,7 @@ UNARY = [op for op in ElementwiseOp if op.input_count == 1]
 BINARY = [op for op in ElementwiseOp if op.input_count == 2]
 KINDS = [
     *("gemm", "batch", "unary", "unary", "binary", "binary", "cast", "copy", "bias", "layer", "where", "rows", "norm"),
-    *("transpose", "reshape", "halves", "join", "column", "constant", "zeros", "broadcast", "again"),
+    *("transpose", "reshape", "halves", "join", "column", "constant", "zeros", "broadcast", "again", "undo"),
 ]
 
 
@@ -104,6 +104,8 @@ def random_move(g: GraphBuilder, a: Tensor, b: Tensor, kind: str, rng: random.Ra
         return g.mul(
             g.constant(rng.choice([0.5, -3.0]), (side, side), a.dtype), g.add(a, g.constant(1.0, (1,), a.dtype))
         )
+    if kind == "undo":
+        return random_detour(g, a)
     if kind == "zeros":
         return g.maximum(g.zeros((side, side), a.dtype), a)
     if kind == "broadcast":
@@ -133,3 +135,12 @@ def random_values(graph: Graph, rng: np.random.Generator) -> dict[str, Array]:
 
 def same_bits(a: Mapping[str, Array], b: Mapping[str, Array]) -> bool:
     return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
+
+
+def random_detour(g: GraphBuilder, a: Tensor) -> Tensor:
+    """What comes out of it is what went in, but for bf16 denormals and NaNs."""
+    side = a.shape[0]
+    there = g.transpose(g.reshape(a, (side, 1, side)), (1, 2, 0))
+    back = g.reshape(g.transpose(g.reshape(there, (1, side, side)), (2, 1, 0)), (side, side))
+    wide = g.add(g.broadcast(g.slice(back, (0, 0), (side, 1)), (side, side)), back)
+    return g.cast(g.cast(wide, F32), BF16) if a.dtype is BF16 else wide

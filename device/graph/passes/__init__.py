@@ -14,6 +14,7 @@ from device.graph.passes.plan_memory import plan_memory
 from device.graph.passes.plan_sram import plan_sram
 from device.graph.passes.schedule import schedule
 from device.graph.passes.select_mme_geometry import select_mme_geometry
+from device.graph.passes.simplify_casts_and_layout import simplify_casts_and_layout
 from device.graph.passes.slice_bundles import slice_bundles
 from device.graph.passes.verify_and_infer import verify_and_infer
 
@@ -29,6 +30,7 @@ __all__ = [
     "plan_sram",
     "schedule",
     "select_mme_geometry",
+    "simplify_casts_and_layout",
     "slice_bundles",
     "verify_and_infer",
 ]

@@ -31,7 +31,13 @@ def sliced() -> Graph:
 
 def test_explanation_of_a_fused_layer() -> None:
     nodes = {entry.name: 1 for entry in PIPELINE}
-    for early in ("verify_and_infer", "fold_transposes", "fold_constants", "merge_common_nodes"):
+    for early in (
+        "verify_and_infer",
+        "simplify_casts_and_layout",
+        "fold_transposes",
+        "fold_constants",
+        "merge_common_nodes",
+    ):
         nodes[early] = 3
     nodes["eliminate_dead_nodes"] = 3
     found = explain(layer(), GAUDI2, 0.5).splitlines()

@@ -51,7 +51,7 @@ def test_csv_has_a_header_and_a_row_for_each_chip_and_size() -> None:
 
 
 def test_the_picture_has_a_line_a_chip_and_clock_within_its_frame() -> None:
-    rows = sweep("sxsxs", parse_sizes("256:8192:256"), MmeType.BF16, [GAUDI2, GAUDI3])
+    rows = sweep("sxsxs", parse_sizes("256:8192:512"), MmeType.BF16, [GAUDI2, GAUDI3])
     root = ElementTree.fromstring(sweep_svg("<a & b>", rows))
     lines = root.findall("{http://www.w3.org/2000/svg}polyline")
     assert len(lines) == 4
