@@ -25,9 +25,9 @@ def simplify_casts_and_layout(graph: Graph) -> Graph:
     after:  readers of c read b, readers of y read x; p, w -> add
 
     A cast to fp32 and back is only left out behind an operation, whose results have neither bf16 denormals nor odd
-    NaNs: the casts would change those. A broadcast goes where its reader repeats operands by itself (elementwise operations,
-    the B of a batch_gemm). What nobody reads any more stays for eliminate_dead_nodes; persistent results and slices of
-    bundles stay as they are. Needs inferred dimensions. Keeps every value bit for bit.
+    NaNs: the casts would change those. A broadcast goes where its reader repeats operands by itself (elementwise
+    operations, the B of a batch_gemm). What nobody reads any more stays for eliminate_dead_nodes; persistent results
+    and slices of bundles stay as they are. Needs inferred dimensions. Keeps every value bit for bit.
     """
     simplifier = _Simplifier(graph)
     nodes = {node.name: simplifier.simplified(node) for node in graph.in_dependency_order()}
