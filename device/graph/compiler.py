@@ -27,12 +27,13 @@ def compile_graph(
     name: str | None = None,
     skip: Collection[str] = (),
     observer: Observer | None = None,
+    verify_each: bool = False,
 ) -> Recipe:
     """GraphError if the graph is not legal. The same graph and spec give the same recipe, byte for byte.
 
-    `name` defaults to that of the graph; `skip` and `observer` are those of the pipeline.
+    `name` defaults to that of the graph; `skip`, `observer` and `verify_each` are those of the pipeline.
     """
-    planned = run_pipeline(graph, spec, skip=skip, observer=observer)
+    planned = run_pipeline(graph, spec, skip=skip, observer=observer, verify_each=verify_each)
     descriptors = with_on_chip_traffic(lower_nodes(planned, spec), spec)
     synced = assign_sync(descriptors, spec.sync)
     return Recipe(

@@ -28,7 +28,7 @@ ALL_PASSES = "all"
 def explain(
     graph: Graph, spec: AsicSpec, clock_ratio: float = 1.0, dump: str | None = None, skip: Collection[str] = ()
 ) -> str:
-    """Compiles the graph; the times are device time at the given share of the full SoC clock.
+    """Compiles the graph, with the verifier after every pass; times are device time at a share of the full SoC clock.
 
     `dump` is the name of a pass, or ALL_PASSES: the graph after it is printed too. GraphError for a name that no pass
     has, and for a graph that is not legal.
@@ -48,7 +48,7 @@ def explain(
         if name == "schedule" and "slice_bundles" not in skip:
             bundles.extend(_bundle_line(plan) for plan in choose_plans(after, spec))
 
-    recipe = compile_graph(graph, spec, observer=observe, skip=skip)
+    recipe = compile_graph(graph, spec, observer=observe, skip=skip, verify_each=True)
     if bundles:
         lines += ["bundles:", *bundles]
     return "".join(dumps) + "\n".join([*lines, *_time_line(recipe, spec, clock_ratio)]) + "\n"

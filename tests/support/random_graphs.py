@@ -16,7 +16,7 @@ from device.spec import load_spec
 BF16, F32 = DataType.BF16, DataType.F32
 SPECS = st.sampled_from([load_spec("gaudi2"), load_spec("gaudi3")])
 SEEDS = st.integers(0, 2**32 - 1)
-SLOW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def random_graph(rng: random.Random) -> Graph:

@@ -1,11 +1,16 @@
 """Legal graphs get dimensions; illegal ones an error that names node and tensor."""
 
+from dataclasses import replace
+
 import pytest
 
 from device.dtypes import DataType
 from device.errors import GraphError
-from device.graph import GemmParams, Graph, GraphBuilder, Node, Tensor
+from device.graph import PIPELINE, GemmParams, Graph, GraphBuilder, Node, Tensor, run_pipeline
 from device.graph.passes import verify_and_infer
+from device.graph.pipeline import PassEntry
+from device.graph.verifier import verify
+from device.spec import load_spec
 
 BF16, F32 = DataType.BF16, DataType.F32
 
@@ -114,3 +119,67 @@ def test_builder_names_outputs() -> None:
     graph = verify_and_infer(g.build())
     assert [tensor.name for tensor in graph.outputs] == ["h", "relu_fwd_bf16_1_out"]
     assert graph.consumers("h")[0].name == "relu_fwd_bf16_1"
+
+
+def planned() -> Graph:
+    g = GraphBuilder("planned")
+    x = g.input("x", (64, 4), DataType.F32)
+    first, second = g.softmax(x), g.softmax(g.neg(x))
+    g.output(g.add(g.softmax(first), g.softmax(second)), "y")
+    return run_pipeline(g.build(), load_spec("gaudi2"), skip=["merge_common_nodes", "fuse_elementwise"])
+
+
+def test_verifier_passes_a_planned_graph() -> None:
+    verify(planned())
+
+
+def broken(graph: Graph, name: str, **change: object) -> Graph:
+    return graph.with_tensors({name: replace(graph.tensor(name), **change)})
+
+
+def test_verifier_finds_tensors_that_share_bytes_while_both_live() -> None:
+    graph = planned()
+    last = graph.nodes[-1]
+    one, other = (graph.tensor(name) for name in last.inputs)
+    assert one.workspace_offset != other.workspace_offset
+    moved = broken(graph, one.name, workspace_offset=(other.workspace_offset or 0) + 4)
+    with pytest.raises(GraphError, match="live at a time and share bytes"):
+        verify(moved)
+    verify(broken(moved, one.name, workspace_offset=4096))
+
+
+def test_verifier_finds_a_view_beyond_its_tensor_and_one_with_a_place() -> None:
+    g = GraphBuilder("views")
+    g.output(g.neg(g.slice(g.exp(g.input("x", (8, 4), DataType.F32)), (0, 2), (8, 4))), "y")
+    graph = run_pipeline(g.build(), load_spec("gaudi2"), skip=["fuse_elementwise"])
+    (view,) = [tensor for tensor in graph.tensors if tensor.view_of is not None]
+    verify(graph)
+    with pytest.raises(GraphError, match=r"reaches byte 132 of .*, which has 128"):
+        verify(broken(graph, view.name, view_offset=view.view_offset + 4))
+    with pytest.raises(GraphError, match="has a place of its own"):
+        verify(broken(graph, view.name, workspace_offset=0))
+
+
+def test_verifier_finds_slices_out_of_order() -> None:
+    g = GraphBuilder("order")
+    a, b = (g.input(name, (4096, 4096), DataType.BF16) for name in "ab")
+    g.output(g.gelu(g.gemm(a, b, dtype=DataType.BF16)), "y")
+    graph = run_pipeline(g.build(), load_spec("gaudi2"))
+    assert any(node.bundle for node in graph.nodes)
+    verify(graph)
+    with pytest.raises(GraphError, match=r"comes before tensor .* is made"):
+        verify(graph.with_nodes(reversed(graph.nodes)))
+
+
+def test_the_pass_that_breaks_a_graph_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(graph: Graph, spec: object) -> Graph:
+        return graph.with_nodes(graph.nodes[1:])
+
+    entries = (*PIPELINE[:3], PassEntry("lose_a_node", lose, False, "a test"), *PIPELINE[3:])
+    monkeypatch.setattr("device.graph.pipeline.PIPELINE", entries)
+    g = GraphBuilder("g")
+    g.output(g.neg(g.exp(g.input("x", (8,), DataType.F32))), "y")
+    with pytest.raises(
+        GraphError, match=r"after pass lose_a_node: node neg\w+ reads tensor exp\S+, which nobody writes"
+    ):
+        run_pipeline(g.build(), load_spec("gaudi2"), verify_each=True)
