@@ -7,7 +7,7 @@ DESTDIR ?=
 SOURCES := $(shell find hlml hl_smi hl_qual device csrc -type f ! -name '*.pyc' 2>/dev/null)
 
 .DEFAULT_GOAL := wheel
-.PHONY: help wheel dev run test clients lint bench soak docs install uninstall clean prerequisites
+.PHONY: help wheel dev run test clients lint bench soak release docs install uninstall clean prerequisites
 
 help:
 	@echo 'make            build the wheel and install it into $(VENV)'
@@ -15,6 +15,7 @@ help:
 	@echo 'make test       the same, then lint, types, import contracts and all tests'
 	@echo 'make bench      the rows of the speed table'
 	@echo 'make soak       writers killed a hundred thousand times, looking for torn states; some ten minutes'
+	@echo 'make release    libhlml.so for glibc 2.28 (x86-64, aarch64) and musl, under build/release; some minutes the first time'
 	@echo 'make docs       renew the generated tables under docs/'
 	@echo 'make install    library, header, tools, manual below DESTDIR and PREFIX (/usr: the real paths)'
 	@echo 'make dev        editable install for development'
@@ -62,6 +63,11 @@ bench: wheel
 
 soak: wheel
 	$(BIN)/python -P scripts/soak.py
+
+release: wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(shell $(PYTHON) scripts/requirements.py pyproject.toml release)
+	$(BIN)/python -P scripts/release.py
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest tests/csrc/test_release.py -rs
 
 docs: wheel
 	$(BIN)/python docs/gen_hlml_table.py

@@ -6,8 +6,10 @@
 
 #include <sys/stat.h>
 
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
-#if defined(__x86_64__)
+#if defined(__GLIBC__)
+#if !__GLIBC_PREREQ(2, 33)
+/* nothing to do */
+#elif defined(__x86_64__)
 #define GAUDI_GLIBC_BASE "GLIBC_2.2.5"
 #define GAUDI_STAT_VERSION 1 /* _STAT_VER_LINUX of the headers before 2.33 */
 #elif defined(__aarch64__)

@@ -1,4 +1,5 @@
-"""Build helper: prints what the project needs to run and to be developed, from pyproject.toml, quoted for a shell."""
+"""Build helper: `python requirements.py PYPROJECT [EXTRA]` prints, quoted for a shell, what an extra needs; without one what
+the project needs to run and to be developed."""
 
 from __future__ import annotations
 
@@ -8,4 +9,5 @@ import tomllib
 from pathlib import Path
 
 project = tomllib.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["project"]
-print(shlex.join(project["dependencies"] + project["optional-dependencies"]["dev"]))
+extras = project["optional-dependencies"]
+print(shlex.join(extras[sys.argv[2]] if len(sys.argv) > 2 else project["dependencies"] + extras["dev"]))

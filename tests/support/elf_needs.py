@@ -31,5 +31,5 @@ def needs_of(file: Path) -> ElfNeeds:
     symbols = _objdump("-T", file)
     undefined = re.findall(r"\*UND\*\s+\w+\s+\(?GLIBC_([\d.]+)\)?\s+(\S+)", symbols)
     versions = {name: tuple(int(part) for part in version.split(".")) for version, name in undefined}
-    exports = re.findall(r" DF \.text\s+\w+\s+\S+\s+(\S+)$", symbols, re.MULTILINE)
+    exports = re.findall(r" DF \.text\s+\w+\s+(?:\S+\s+)?(\S+)$", symbols, re.MULTILINE)
     return ElfNeeds(frozenset(libraries), versions, frozenset(exports))
