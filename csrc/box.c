@@ -27,7 +27,6 @@ static gaudi_box *new_box(const char *path, bool for_writing)
         box->card[i].told_fd = -1;
         box->card[i].told_bytes = GAUDI_NOTHING_TOLD;
         pthread_mutex_init(&box->card[i].mutex, NULL);
-        pthread_mutex_init(&box->card[i].told_mutex, NULL);
     }
     return box;
 }
@@ -187,7 +186,6 @@ void gaudi_box_close(gaudi_box *box)
             close(card->fd);
         if (card->told_fd >= 0)
             close(card->told_fd);
-        pthread_mutex_destroy(&card->told_mutex);
         pthread_mutex_destroy(&card->mutex);
     }
     unmap(box->file, sizeof *box->file);

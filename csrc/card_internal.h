@@ -41,7 +41,7 @@ struct gaudi_card {
     double activity[GAUDI_ENGINE_COUNT];
     uint32_t reset_count;
     bool is_hidden; /* real_paths.c from here on */
-    pthread_mutex_t told_mutex;
+    uint32_t is_asking; /* atomic: a thread looks at the file; no mutex, whose trylock is newer than glibc 2.28 */
     int told_fd;
     uint64_t told_open_ns;
     uint64_t told_next_ns; /* atomic, as the next one */

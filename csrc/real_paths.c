@@ -94,10 +94,10 @@ uint64_t gaudi_memory_told(const gaudi_card *constant)
     if (!card->box->is_real)
         return GAUDI_NOTHING_TOLD;
     uint64_t now_ns = gaudi_monotonic_ns();
-    if (now_ns >= gaudi_load_u64(&card->told_next_ns) && pthread_mutex_trylock(&card->told_mutex) == 0) {
+    if (now_ns >= gaudi_load_u64(&card->told_next_ns) && !__atomic_exchange_n(&card->is_asking, 1, __ATOMIC_ACQUIRE)) {
         gaudi_store_u64(&card->told_bytes, read_told(card, now_ns));
         gaudi_store_u64(&card->told_next_ns, now_ns + LOOK_NS);
-        pthread_mutex_unlock(&card->told_mutex);
+        gaudi_store_u32(&card->is_asking, 0);
     }
     return gaudi_load_u64(&card->told_bytes);
 }

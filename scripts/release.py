@@ -1,7 +1,7 @@
 """`make release`: libhlml.so for systems other than this one, one folder a target under build/release.
 
-Compiled by ziglang, a C compiler from PyPI whose targets name the C library: glibc 2.28 or later on x86-64 and aarch64, and
-musl. Each folder has library, header and pkg-config file; SHA256SUMS has the hashes of all.
+Compiled by ziglang, a C compiler from PyPI whose targets name the C library: glibc 2.28 or later on x86-64 and aarch64,
+and musl. Each folder has library and header; SHA256SUMS has the hashes of all.
 """
 
 from __future__ import annotations

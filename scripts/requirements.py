@@ -1,5 +1,5 @@
-"""Build helper: `python requirements.py PYPROJECT [EXTRA]` prints, quoted for a shell, what an extra needs; without one what
-the project needs to run and to be developed."""
+"""Build helper: `python requirements.py PYPROJECT [EXTRA]` prints, quoted for a shell, what an extra needs; without one
+what the project needs to run and to be developed."""
 
 from __future__ import annotations
 
