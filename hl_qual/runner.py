@@ -135,6 +135,8 @@ def _finding_of(error: Exception) -> Finding:
         errors.DeviceResetError: "DEVICE_RESET",
         errors.CardLostError: "DEVICE_LOST",
     }
+    if isinstance(error, errors.EccError):
+        return Finding("ECC_UNCORRECTED", text, engine="HBM", address=f"0x{error.address:x}")
     if isinstance(error, errors.DeviceError):
         return Finding(codes.get(type(error), "DEVICE_ERROR"), text)
     return Finding("PLUGIN_ERROR", f"{type(error).__name__}: {text}")

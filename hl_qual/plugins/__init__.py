@@ -15,6 +15,7 @@ __all__ = ["BUILT_IN", "load", "references"]
 BUILT_IN = {
     "matmul_stress": "hl_qual.plugins.matmul_stress:MatmulStress",
     "edp_stress": "hl_qual.plugins.edp_stress:EdpStress",
+    "f2": "hl_qual.plugins.f2:FunctionalTest",
     "power_stress": "hl_qual.plugins.power_stress:PowerStress",
     "nic_base": "hl_qual.plugins.nic_base:NicBase",
     "e2e_concurrency": "hl_qual.plugins.e2e_concurrency:E2eConcurrency",
