@@ -14,6 +14,7 @@ HEADERS = (
     "trajectory.h",
     "fabric/fabric.h",
     "kernels/mme.h",
+    "kernels/convolution.h",
     "kernels/crc32c.h",
     "kernels/elementwise.h",
     "kernels/mover.h",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from device.dtypes import DataType
 from device.facts import Basis, Fact, FactFile, may_be_zero
 
 __all__ = [
@@ -138,6 +139,7 @@ class MmeSpec:
     macs_per_engine: int
     roll_up_cycles: int
     fallback_geometry: str
+    fp8_143_max: int
     cd_elements: Mapping[MmeType, int]
     geometries: tuple[MmeGeometry, ...]
     candidates: tuple[GeometryCandidate, ...]
@@ -273,6 +275,11 @@ class AsicSpec:
     @property
     def name(self) -> str:
         return self.asic.name
+
+    @property
+    def fp8_143(self) -> DataType:
+        """Which of the two formats of that name this ASIC has."""
+        return DataType.FP8_143_448 if self.mme.fp8_143_max == 448 else DataType.FP8_143
 
 
 @functools.cache

@@ -57,7 +57,7 @@ struct gemm_run {
 static bool run_gemm(void *context)
 {
     const struct gemm_run *run = context;
-    return mme_gemm_bf16(run->variant, &run->gemm, run->threads) == 0;
+    return mme_multiply(run->variant, &run->gemm, run->threads) == 0;
 }
 
 /* Small numbers of either sign; the speed does not depend on them. */
@@ -115,25 +115,34 @@ static bool run_crc(void *context)
     return true;
 }
 
+/* One operation, on one thread. */
+static bool run_step(struct buffers *buffers, enum ew_op op, enum ew_type type, size_t element_bytes)
+{
+    const size_t count = BUFFER_BYTES / element_bytes;
+    const struct ew_input inputs[2] = {{buffers->a, type, 1, count}, {buffers->b, type, 1, count}};
+    const struct ew_step step = {op, type, type, {0, 1, 0}};
+    const struct ew_program program = {inputs, NULL, &step, 2, 0, 1, buffers->out, count};
+    return ew_run(&program, 1) == 0;
+}
+
 static bool run_add_f32(void *context)
 {
-    struct buffers *buffers = context;
-    ew_add_f32(buffers->a, buffers->b, buffers->out, BUFFER_BYTES / sizeof(float));
-    return true;
+    return run_step(context, EW_ADD, EW_F32, sizeof(float));
 }
 
 static bool run_add_bf16(void *context)
 {
-    struct buffers *buffers = context;
-    ew_add_bf16(buffers->a, buffers->b, buffers->out, BUFFER_BYTES / sizeof(uint16_t));
-    return true;
+    return run_step(context, EW_ADD, EW_BF16, sizeof(uint16_t));
 }
 
 static bool run_relu_bf16(void *context)
 {
     struct buffers *buffers = context;
-    ew_relu_bf16(buffers->a, buffers->out, BUFFER_BYTES / sizeof(uint16_t));
-    return true;
+    const size_t count = BUFFER_BYTES / sizeof(uint16_t);
+    const struct ew_input input = {buffers->a, EW_BF16, 1, count};
+    const struct ew_step step = {EW_RELU, EW_BF16, EW_BF16, {0, 0, 0}};
+    const struct ew_program program = {&input, NULL, &step, 1, 0, 1, buffers->out, count};
+    return ew_run(&program, 1) == 0;
 }
 
 static void bench_memory(struct buffers *buffers, double time_s)

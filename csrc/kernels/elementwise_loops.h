@@ -1,5 +1,5 @@
-/* Private: the elementwise loops.  Included, not linked, so that the compiler vectorises them for the instruction set of each
- * including file, which puts them into its struct ew_functions.
+/* Private: one loop for each elementwise operation on fp32 and i32 registers.  Included, not linked, so that the compiler
+ * vectorises them for the instruction set of each including file, which puts them into its struct ew_functions.
  *
  * "omp simd" (-fopenmp-simd, no OpenMP runtime) promises that iterations are independent, which holds for `out` equal to an
  * operand too; without it the compiler would test for overlap and take the slow path.
@@ -10,169 +10,96 @@
 #include "elementwise_kernel.h"
 #include "elementwise_math.h"
 
-/* bf16 is widened in blocks of this many elements, which stay in the first-level cache. */
-enum { BLOCK = 1024 };
+/* The registers hold what the operation's type says. */
+typedef void loop(const void *a, const void *b, const void *c, void *out, size_t count);
 
-typedef void loop(const float *a, const float *b, const float *c, float *out, size_t count);
+/* `expression` of x, y and z, the elements of the operands. */
+#define LOOP(name, number, expression)                                                                                         \
+    static void loop_##name(const void *a, const void *b, const void *c, void *out, size_t count)                              \
+    {                                                                                                                          \
+        const number *in_a = a, *in_b = b ? b : a, *in_c = c ? c : a;                                        \
+        number *result = out;                                                                                                  \
+        _Pragma("omp simd") for (size_t i = 0; i < count; i++)                                                                 \
+        {                                                                                                                      \
+            const number x = in_a[i], y = in_b[i], z = in_c[i];                                              \
+            (void)x, (void)y, (void)z;                                                                                         \
+            result[i] = expression;                                                                                            \
+        }                                                                                                                      \
+    }
 
-static void loop_add(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    (void)c;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(a[i] + b[i]);
-}
+#define FLOAT_LOOP(name, expression) LOOP(name, float, canonical(expression))
+/* Unsigned, because only that is defined to wrap around. */
+#define WHOLE_LOOP(name, expression) LOOP(name, uint32_t, expression)
+#define SIGNED_LOOP(name, expression) LOOP(name, int32_t, expression)
 
-static void loop_sub(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    (void)c;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(a[i] - b[i]);
-}
+FLOAT_LOOP(add, x + y)
+FLOAT_LOOP(sub, x - y)
+FLOAT_LOOP(mul, x * y)
+FLOAT_LOOP(div, x / y)
+FLOAT_LOOP(max, x > y || x != x ? x : y)
+FLOAT_LOOP(min, x < y || x != x ? x : y)
+FLOAT_LOOP(pow, math_pow(x, y))
+FLOAT_LOOP(equal, x == y ? 1.0f : 0.0f)
+FLOAT_LOOP(not_equal, x != y ? 1.0f : 0.0f)
+FLOAT_LOOP(less, x < y ? 1.0f : 0.0f)
+FLOAT_LOOP(less_equal, x <= y ? 1.0f : 0.0f)
+FLOAT_LOOP(greater, x > y ? 1.0f : 0.0f)
+FLOAT_LOOP(greater_equal, x >= y ? 1.0f : 0.0f)
+FLOAT_LOOP(where, x != 0.0f ? y : z)
+FLOAT_LOOP(relu, float_of(rectify(canonical_nan(bits_of(x)))))
+FLOAT_LOOP(neg, -x)
+FLOAT_LOOP(abs, fabsf(x))
+FLOAT_LOOP(sqrt, sqrtf(x))
+FLOAT_LOOP(rsqrt, 1.0f / sqrtf(x))
+FLOAT_LOOP(reciprocal, 1.0f / x)
+FLOAT_LOOP(exp, math_exp(x))
+FLOAT_LOOP(log, math_log(x))
+FLOAT_LOOP(sigmoid, math_sigmoid(x))
+FLOAT_LOOP(tanh, math_tanh(x))
+FLOAT_LOOP(gelu, math_gelu(x))
 
-static void loop_mul(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    (void)c;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(a[i] * b[i]);
-}
+WHOLE_LOOP(add_i32, x + y)
+WHOLE_LOOP(sub_i32, x - y)
+WHOLE_LOOP(mul_i32, x * y)
+WHOLE_LOOP(equal_i32, x == y)
+WHOLE_LOOP(not_equal_i32, x != y)
+WHOLE_LOOP(where_i32, x != 0 ? y : z)
+WHOLE_LOOP(neg_i32, 0u - x)
+WHOLE_LOOP(abs_i32, x >> 31 ? 0u - x : x)
+SIGNED_LOOP(max_i32, x > y ? x : y)
+SIGNED_LOOP(min_i32, x < y ? x : y)
+SIGNED_LOOP(less_i32, x < y)
+SIGNED_LOOP(less_equal_i32, x <= y)
+SIGNED_LOOP(greater_i32, x > y)
+SIGNED_LOOP(greater_equal_i32, x >= y)
+SIGNED_LOOP(relu_i32, x > 0 ? x : 0)
 
-static void loop_div(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    (void)c;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(a[i] / b[i]);
-}
+#undef LOOP
+#undef FLOAT_LOOP
+#undef WHOLE_LOOP
+#undef SIGNED_LOOP
 
-static void loop_max(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    (void)c;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(a[i] > b[i] || a[i] != a[i] ? a[i] : b[i]);
-}
-
-static void loop_min(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    (void)c;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(a[i] < b[i] || a[i] != a[i] ? a[i] : b[i]);
-}
-
-static void loop_where(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(a[i] != 0.0f ? b[i] : c[i]);
-}
-
-static void loop_relu(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    (void)b;
-    (void)c;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(float_of(rectify(canonical_nan(bits_of(a[i])))));
-}
-
-static void loop_neg(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    (void)b;
-    (void)c;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(-a[i]);
-}
-
-static void loop_abs(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    (void)b;
-    (void)c;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(fabsf(a[i]));
-}
-
-static void loop_sqrt(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    (void)b;
-    (void)c;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(sqrtf(a[i]));
-}
-
-static void loop_rsqrt(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    (void)b;
-    (void)c;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(1.0f / sqrtf(a[i]));
-}
-
-static void loop_exp(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    (void)b;
-    (void)c;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(math_exp(a[i]));
-}
-
-static void loop_log(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    (void)b;
-    (void)c;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(math_log(a[i]));
-}
-
-static void loop_sigmoid(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    (void)b;
-    (void)c;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(math_sigmoid(a[i]));
-}
-
-static void loop_tanh(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    (void)b;
-    (void)c;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(math_tanh(a[i]));
-}
-
-static void loop_gelu(const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    (void)b;
-    (void)c;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = canonical(math_gelu(a[i]));
-}
-
-static loop *const LOOPS[EW_OP_COUNT] = {
+static loop *const FLOAT_LOOPS[EW_OP_COUNT] = {
     [EW_ADD] = loop_add,
     [EW_SUB] = loop_sub,
     [EW_MUL] = loop_mul,
     [EW_DIV] = loop_div,
     [EW_MAX] = loop_max,
     [EW_MIN] = loop_min,
+    [EW_POW] = loop_pow,
+    [EW_EQUAL] = loop_equal,
+    [EW_NOT_EQUAL] = loop_not_equal,
+    [EW_LESS] = loop_less,
+    [EW_LESS_EQUAL] = loop_less_equal,
+    [EW_GREATER] = loop_greater,
+    [EW_GREATER_EQUAL] = loop_greater_equal,
     [EW_WHERE] = loop_where,
     [EW_RELU] = loop_relu,
     [EW_NEG] = loop_neg,
     [EW_ABS] = loop_abs,
     [EW_SQRT] = loop_sqrt,
     [EW_RSQRT] = loop_rsqrt,
+    [EW_RECIPROCAL] = loop_reciprocal,
     [EW_EXP] = loop_exp,
     [EW_LOG] = loop_log,
     [EW_SIGMOID] = loop_sigmoid,
@@ -180,91 +107,23 @@ static loop *const LOOPS[EW_OP_COUNT] = {
     [EW_GELU] = loop_gelu,
 };
 
-static void add_f32(const float *a, const float *b, float *out, size_t count)
-{
-    loop_add(a, b, NULL, out, count);
-}
-
-static void mul_f32(const float *a, const float *b, float *out, size_t count)
-{
-    loop_mul(a, b, NULL, out, count);
-}
-
-static void relu_f32(const float *a, float *out, size_t count)
-{
-    loop_relu(a, NULL, NULL, out, count);
-}
-
-/* The frequent operations need no block of fp32. */
-static void add_bf16(const uint16_t *a, const uint16_t *b, uint16_t *out, size_t count)
-{
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = round_to_bf16(bits_of(float_of(widen(a[i])) + float_of(widen(b[i]))));
-}
-
-static void mul_bf16(const uint16_t *a, const uint16_t *b, uint16_t *out, size_t count)
-{
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = round_to_bf16(bits_of(float_of(widen(a[i])) * float_of(widen(b[i]))));
-}
-
-static void relu_bf16(const uint16_t *a, uint16_t *out, size_t count)
-{
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = (uint16_t)(rectify(widen(a[i])) >> 16);
-}
-
-static void cast_f32_to_bf16(const float *a, uint16_t *out, size_t count)
-{
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = round_to_bf16(bits_of(a[i]));
-}
-
-static void cast_bf16_to_f32(const uint16_t *a, float *out, size_t count)
-{
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = float_of(widen(a[i]));
-}
-
-static void run_f32(enum ew_op op, const float *a, const float *b, const float *c, float *out, size_t count)
-{
-    LOOPS[op](a, b, c, out, count);
-}
-
-static void run_in_blocks(enum ew_op op, const uint16_t *a, const uint16_t *b, const uint16_t *c, uint16_t *out, size_t count)
-{
-    const uint16_t *operands[3] = {a, b, c};
-    float wide[3][BLOCK];
-    for (size_t start = 0; start < count; start += BLOCK) {
-        size_t size = count - start < BLOCK ? count - start : BLOCK;
-        for (int k = 0; k < 3; k++)
-            if (operands[k] != NULL)
-                cast_bf16_to_f32(operands[k] + start, wide[k], size);
-        LOOPS[op](wide[0], wide[1], wide[2], wide[0], size);
-        cast_f32_to_bf16(wide[0], out + start, size);
-    }
-}
-
-static void run_bf16(enum ew_op op, const uint16_t *a, const uint16_t *b, const uint16_t *c, uint16_t *out, size_t count)
-{
-    switch (op) {
-    case EW_ADD:
-        add_bf16(a, b, out, count);
-        return;
-    case EW_MUL:
-        mul_bf16(a, b, out, count);
-        return;
-    case EW_RELU:
-        relu_bf16(a, out, count);
-        return;
-    default:
-        run_in_blocks(op, a, b, c, out, count);
-    }
-}
+/* NULL: i32 does not have it; ew_run() has refused it (EW_I32_OPS in elementwise.c). */
+static loop *const I32_LOOPS[EW_OP_COUNT] = {
+    [EW_ADD] = loop_add_i32,
+    [EW_SUB] = loop_sub_i32,
+    [EW_MUL] = loop_mul_i32,
+    [EW_MAX] = loop_max_i32,
+    [EW_MIN] = loop_min_i32,
+    [EW_EQUAL] = loop_equal_i32,
+    [EW_NOT_EQUAL] = loop_not_equal_i32,
+    [EW_LESS] = loop_less_i32,
+    [EW_LESS_EQUAL] = loop_less_equal_i32,
+    [EW_GREATER] = loop_greater_i32,
+    [EW_GREATER_EQUAL] = loop_greater_equal_i32,
+    [EW_WHERE] = loop_where_i32,
+    [EW_RELU] = loop_relu_i32,
+    [EW_NEG] = loop_neg_i32,
+    [EW_ABS] = loop_abs_i32,
+};
 
 #endif

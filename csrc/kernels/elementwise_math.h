@@ -88,6 +88,22 @@ static inline float math_sigmoid(float x)
     return 1.0f / (1.0f + math_exp(-x));
 }
 
+/* The sign of the result, times exp(y log|x|): off by about |y log x| units in the last place.  As IEEE 754 has it, x^0 and
+ * 1^y are 1 even for a NaN; a negative x needs a whole y (every float from 2^24 on is even). */
+static inline float math_pow(float x, float y)
+{
+    float size = fabsf(y);
+    float whole = size < 8388608.0f ? size + 8388608.0f - 8388608.0f : size;
+    uint32_t is_odd = bits_of((size < 8388608.0f ? whole : 0.0f) + 8388608.0f) & 1;
+    is_odd = size >= 8388608.0f && size < 16777216.0f ? bits_of(size) & 1 : is_odd;
+    float result = math_exp(y * math_log(fabsf(x)));
+    result = x < 0.0f && whole != size ? NAN : result;
+    result = fabsf(x) == 1.0f && (x == 1.0f || whole == size) ? 1.0f : result;
+    result = y == 0.0f ? 1.0f : result;
+    uint32_t sign = whole == size && is_odd ? bits_of(x) & 0x80000000 : 0;
+    return y != 0.0f && x != x ? NAN : float_of(bits_of(result) ^ sign);
+}
+
 /* -Inf would give Inf * 0; the lowest finite number gives -0, as the limit does. */
 static inline float math_gelu(float x)
 {

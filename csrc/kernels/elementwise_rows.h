@@ -3,8 +3,9 @@
 #define GAUDI_KERNELS_ELEMENTWISE_ROWS_H
 
 #include "elementwise_loops.h"
+#include "elementwise_types.h"
 
-enum { LANES = 64 };
+enum { LANES = EW_LANES };
 
 typedef float term_function(float lane, float element);
 
@@ -21,6 +22,11 @@ static inline float plus_square(float lane, float element)
 static inline float larger(float lane, float element)
 {
     return lane > element || lane != lane ? lane : element;
+}
+
+static inline float smaller(float lane, float element)
+{
+    return lane < element || lane != lane ? lane : element;
 }
 
 /* `take` puts an element into a lane, `fold` one lane into another; both are inlined. */
@@ -52,6 +58,11 @@ static float row_max(const float *row, size_t count)
     return reduce(row, count, -INFINITY, larger, larger);
 }
 
+static float row_min(const float *row, size_t count)
+{
+    return reduce(row, count, INFINITY, smaller, smaller);
+}
+
 /* 1 / sqrt(mean of squares + epsilon) */
 static float row_scale(const float *row, size_t count, float epsilon)
 {
@@ -69,6 +80,23 @@ static void row_softmax(float *row, size_t count)
 #pragma omp simd
     for (size_t i = 0; i < count; i++)
         row[i] = row[i] / sum;
+}
+
+static inline float plus_exponential(float lane, float element)
+{
+    return lane + math_exp(element);
+}
+
+static void row_log_softmax(float *row, size_t count)
+{
+    float top = row_max(row, count);
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        row[i] = row[i] - top;
+    float log_sum = math_log(reduce(row, count, 0.0f, plus_exponential, plus));
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        row[i] = row[i] - log_sum;
 }
 
 static void row_layer_norm(float *row, const struct ew_rows *shape)
@@ -93,18 +121,27 @@ static void row_rms_norm(float *row, const struct ew_rows *shape)
 }
 
 /* In the scratch; returns how many elements the result has. */
-static size_t run_row(enum ew_row_op op, const struct ew_rows *shape)
+static size_t run_row(const struct ew_rows *shape, float *row)
 {
-    float *row = shape->scratch;
-    switch (op) {
+    const size_t count = shape->columns;
+    switch (shape->op) {
     case EW_ROW_SUM:
-        row[0] = row_sum(row, shape->columns);
+        row[0] = row_sum(row, count);
+        return 1;
+    case EW_ROW_MEAN:
+        row[0] = row_sum(row, count) / (float)count;
         return 1;
     case EW_ROW_MAX:
-        row[0] = row_max(row, shape->columns);
+        row[0] = row_max(row, count);
+        return 1;
+    case EW_ROW_MIN:
+        row[0] = row_min(row, count);
         return 1;
     case EW_ROW_SOFTMAX:
-        row_softmax(row, shape->columns);
+        row_softmax(row, count);
+        break;
+    case EW_ROW_LOG_SOFTMAX:
+        row_log_softmax(row, count);
         break;
     case EW_ROW_LAYER_NORM:
         row_layer_norm(row, shape);
@@ -115,25 +152,27 @@ static size_t run_row(enum ew_row_op op, const struct ew_rows *shape)
     case EW_ROW_OP_COUNT:
         break;
     }
-    return shape->columns;
+    return count;
 }
 
-static void rows_f32(enum ew_row_op op, const struct ew_rows *shape, const float *x, float *out)
+static void finish_run(float *values, enum ew_type type, void *to, size_t count)
 {
-    for (size_t r = 0; r < shape->rows; r++) {
-        memcpy(shape->scratch, x + r * shape->columns, shape->columns * sizeof *x);
-        size_t size = run_row(op, shape);
-        for (size_t i = 0; i < size; i++)
-            out[r * size + i] = canonical(shape->scratch[i]);
-    }
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        values[i] = canonical(values[i]);
+    round_run(values, type, count);
+    store_run(values, type, to, count);
 }
 
-static void rows_bf16(enum ew_row_op op, const struct ew_rows *shape, const uint16_t *x, uint16_t *out)
+static void run_rows(const struct ew_rows *shape, size_t first, size_t count, float *scratch)
 {
-    for (size_t r = 0; r < shape->rows; r++) {
-        cast_bf16_to_f32(x + r * shape->columns, shape->scratch, shape->columns);
-        size_t size = run_row(op, shape);
-        cast_f32_to_bf16(shape->scratch, out + r * size, size);
+    const size_t bytes = ew_type_bytes(shape->type);
+    const uint8_t *x = shape->x;
+    uint8_t *out = shape->out;
+    for (size_t r = first; r < first + count; r++) {
+        load_run(x + r * shape->columns * bytes, shape->type, scratch, shape->columns);
+        const size_t size = run_row(shape, scratch);
+        finish_run(scratch, shape->type, out + r * size * bytes, size);
     }
 }
 

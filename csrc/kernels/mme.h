@@ -1,7 +1,7 @@
-/* Matrix multiplication as the emulated MME defines it: bf16 operands, fp32 result, the same bits on every host.
+/* Matrix multiplication as the emulated MME defines it: bf16 or fp32 operands, fp32 result, the same bits on every host.
  *
  * THE ARITHMETIC (mme_plain.c is its one definition):
- *   - a product of two bf16 values is exact;
+ *   - a product is not rounded before it is added (of two bf16 values it is exact in fp32 anyway);
  *   - the common dimension K is cut into blocks of 32 elements, the last one padded with +0;
  *   - within a block two fp32 accumulators start at +0: one takes the elements at even, one those at odd positions, in
  *     ascending order, each by one fused multiply-add;
@@ -9,7 +9,7 @@
  *   - every fused multiply-add and every addition rounds to nearest even; a denormal operand counts as zero of its sign;
  *     a result that is below 2^-126 after rounding with unbounded exponent becomes zero of its sign;
  *   - a NaN is stored as 0x7fc00000.
- * It equals the AMX instruction TDPBF16PS, and x86 FMA with FTZ and DAZ set.  VDPBF16PS orders otherwise.
+ * For bf16 it equals the AMX instruction TDPBF16PS, for both types x86 FMA with FTZ and DAZ set.  VDPBF16PS orders otherwise.
  *
  * THREADS: every function here may be called from any number of threads at once, and after fork().  The floating point
  * environment of the caller (MXCSR: modes and flags) is the same after a call as before it, and does not alter the result.
@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-/* Implementations of the one arithmetic, slowest first.  Only their speed differs. */
+/* Implementations of the one arithmetic, slowest first.  Only their speed differs.  MME_AMX multiplies fp32 as MME_AVX512. */
 enum mme_variant { MME_PLAIN, MME_AVX2, MME_AVX512, MME_AMX, MME_VARIANT_COUNT };
 
 /* What happens to a finished element, in this order; owned by the caller, read during the call only.
@@ -42,14 +42,17 @@ struct mme_epilogue {
 };
 
 /* One multiplication C = A x B, all row major; owned by the caller, not modified, read during the call only.
- *   a    m x k bf16 with lda >= k elements from row to row; with transpose_a: k x m, lda >= m.
- *   b    k x n bf16, ldb >= n; with transpose_b: n x k, ldb >= k.
+ *   a    m x k with lda >= k elements from row to row; with transpose_a: k x m, lda >= m.
+ *   b    k x n, ldb >= n; with transpose_b: n x k, ldb >= k.
+ *        Both are bf16 in a and b, or both fp32 in a32 and b32; then a and b are NULL.
  *   c    m x n fp32, ldc >= n; overwritten, never read.  Elements between n and ldc are left alone.
  * C must not overlap A, B or the bias.  m, n and k are at least 1.  Natural alignment suffices; 64 bytes is fastest.
  */
 struct mme_gemm {
     const uint16_t *a;
     const uint16_t *b;
+    const float *a32;
+    const float *b32;
     float *c;
     size_t m, n, k;
     size_t lda, ldb, ldc;
@@ -80,7 +83,7 @@ const char *mme_variant_name(enum mme_variant variant);
  *   -ENOTSUP  the variant is not available here
  *   -ENOMEM   no working memory
  */
-int mme_gemm_bf16(enum mme_variant variant, const struct mme_gemm *gemm, int threads);
+int mme_multiply(enum mme_variant variant, const struct mme_gemm *gemm, int threads);
 
 #ifdef __cplusplus
 }

@@ -260,6 +260,7 @@ static struct side side_a(const struct mme_kernel *kernel, const struct mme_gemm
 {
     return (struct side){
         .operand = {.base = gemm->a,
+                    .base32 = gemm->a32,
                     .outer_count = gemm->m,
                     .k_count = gemm->k,
                     .outer_stride = gemm->transpose_a ? 1 : gemm->lda,
@@ -275,6 +276,7 @@ static struct side side_b(const struct mme_kernel *kernel, const struct mme_gemm
 {
     return (struct side){
         .operand = {.base = gemm->b,
+                    .base32 = gemm->b32,
                     .outer_count = gemm->n,
                     .k_count = gemm->k,
                     .outer_stride = gemm->transpose_b ? gemm->ldb : 1,

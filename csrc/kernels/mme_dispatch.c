@@ -43,7 +43,11 @@ static bool is_addressable(size_t rows, size_t columns, size_t stride, size_t el
 
 static bool is_valid(const struct mme_gemm *gemm)
 {
-    if (!gemm || !gemm->a || !gemm->b || gemm->m == 0 || gemm->n == 0 || gemm->k == 0)
+    if (!gemm || gemm->m == 0 || gemm->n == 0 || gemm->k == 0)
+        return false;
+    const bool is_bf16 = gemm->a && gemm->b && !gemm->a32 && !gemm->b32;
+    const bool is_f32 = !gemm->a && !gemm->b && gemm->a32 && gemm->b32;
+    if (!is_bf16 && !is_f32)
         return false;
     const bool output_bf16 = gemm->epilogue && gemm->epilogue->output_bf16;
     if (output_bf16 ? !gemm->epilogue->c16 : !gemm->c)
@@ -52,8 +56,9 @@ static bool is_valid(const struct mme_gemm *gemm)
     const size_t a_columns = gemm->transpose_a ? gemm->m : gemm->k;
     const size_t b_rows = gemm->transpose_b ? gemm->n : gemm->k;
     const size_t b_columns = gemm->transpose_b ? gemm->k : gemm->n;
-    return is_addressable(a_rows, a_columns, gemm->lda, sizeof *gemm->a) &&
-           is_addressable(b_rows, b_columns, gemm->ldb, sizeof *gemm->b) &&
+    const size_t operand_bytes = is_f32 ? sizeof *gemm->a32 : sizeof *gemm->a;
+    return is_addressable(a_rows, a_columns, gemm->lda, operand_bytes) &&
+           is_addressable(b_rows, b_columns, gemm->ldb, operand_bytes) &&
            is_addressable(gemm->m, gemm->n, gemm->ldc, output_bf16 ? sizeof *gemm->epilogue->c16 : sizeof *gemm->c);
 }
 
@@ -108,7 +113,7 @@ const char *mme_variant_name(enum mme_variant variant)
     return is_in_enum(variant) ? names[variant] : "unknown";
 }
 
-int mme_gemm_bf16(enum mme_variant variant, const struct mme_gemm *gemm, int threads)
+int mme_multiply(enum mme_variant variant, const struct mme_gemm *gemm, int threads)
 {
     if (!is_in_enum(variant) || threads < 1 || !is_valid(gemm))
         return -EINVAL;
@@ -120,6 +125,7 @@ int mme_gemm_bf16(enum mme_variant variant, const struct mme_gemm *gemm, int thr
         workers_run(&plan, useful_threads(gemm, PLAIN_THREAD_MACS, threads));
         return 0;
     }
-    const struct mme_kernel *kernel = kernel_of(variant);
+    /* Who has AMX, has AVX-512. */
+    const struct mme_kernel *kernel = kernel_of(variant == MME_AMX && gemm->a32 ? MME_AVX512 : variant);
     return mme_gemm_blocked(kernel, gemm, &CHUNK_LIMITS, useful_threads(gemm, kernel->thread_macs, threads));
 }

@@ -12,7 +12,8 @@ enum { MME_MAX_NR = 32 };
 
 /* A or B seen alike: `outer` runs over rows of A or columns of B.  One of the two strides is 1. */
 struct mme_operand {
-    const uint16_t *base;
+    const uint16_t *base; /* bf16, or NULL: then fp32 */
+    const float *base32;
     size_t outer_count, k_count;
     size_t outer_stride, k_stride; /* in elements */
 };

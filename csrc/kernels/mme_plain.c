@@ -43,13 +43,14 @@ static float add_flushed(float a, float b)
 
 /* Whether |a*b + c|, rounded to 24 bits with unbounded exponent, stays below 2^-126, given that fmaf() returned +-2^-126.
  * That is so below 2^-126 - 2^-151, half way to the next number of 24 bits; the tie itself rounds up to the even 2^-126.
- * Nothing here rounds: a*b needs 16 bits, and the bound minus c at most 53 because |c| is below 2^-100 when they cancel. */
+ * Nothing here rounds: a*b has 48 bits.  If |c| is above 2^-124, the two cancel to less than half of either, and their sum is
+ * exact; else the bound less c is a multiple of 2^-151 below 2^-123. */
 static bool rounds_below_normal(float a, float b, float c, float rounded)
 {
     const double bound = 0x1p-126 - 0x1p-151;
     const double sign = rounded < 0.0f ? -1.0 : 1.0;
-    const double product = sign * (double)a * (double)b;
-    return product < bound - sign * (double)c;
+    const double product = sign * (double)a * (double)b, rest = sign * (double)c;
+    return fabs(rest) > 0x1p-124 ? product + rest < bound : product < bound - rest;
 }
 
 static float fma_flushed(float a, float b, float c)
@@ -62,12 +63,14 @@ static float fma_flushed(float a, float b, float c)
 
 static float a_element(const struct mme_gemm *gemm, size_t row, size_t k)
 {
-    return widen_bf16(gemm->transpose_a ? gemm->a[k * gemm->lda + row] : gemm->a[row * gemm->lda + k]);
+    const size_t at = gemm->transpose_a ? k * gemm->lda + row : row * gemm->lda + k;
+    return gemm->a ? widen_bf16(gemm->a[at]) : flush(gemm->a32[at]);
 }
 
 static float b_element(const struct mme_gemm *gemm, size_t k, size_t column)
 {
-    return widen_bf16(gemm->transpose_b ? gemm->b[column * gemm->ldb + k] : gemm->b[k * gemm->ldb + column]);
+    const size_t at = gemm->transpose_b ? column * gemm->ldb + k : k * gemm->ldb + column;
+    return gemm->b ? widen_bf16(gemm->b[at]) : flush(gemm->b32[at]);
 }
 
 /* Padding with +0 is visible: it turns an accumulator of -0, the flushed trace of a tiny negative sum, into +0. */

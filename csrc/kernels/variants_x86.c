@@ -18,6 +18,7 @@ enum {
     LEAF1_ECX_AVX = 1 << 28,
     LEAF7_EBX_AVX2 = 1 << 5,
     LEAF7_EBX_AVX512F = 1 << 16,
+    LEAF7_EBX_AVX512DQ = 1 << 17,
     LEAF7_EBX_AVX512BW = 1 << 30,
     LEAF7_EDX_AMX_BF16 = 1 << 22,
     LEAF7_EDX_AMX_TILE = 1 << 24,
@@ -103,6 +104,8 @@ crc32c_function *crc32c_probe(void)
 const struct ew_functions *ew_probe(void)
 {
     const struct cpu_flags cpu = read_cpu_flags();
+    if (has_avx512(&cpu) && has_all(cpu.leaf7_ebx, LEAF7_EBX_AVX512DQ))
+        return &ew_functions_avx512;
     return has_avx2(&cpu) ? &ew_functions_avx2 : &ew_functions_plain;
 }
 

@@ -2,7 +2,9 @@
 
     bind.py      from a descriptor to a step of its engine
     mme.py       matrix multiplications, and the same arithmetic for tests and golden results
-    tpc.py       elementwise programs, operations along rows
+    mme_operand.py  operands of other types, widened
+    convolution.py  convolutions, as multiplications of gathered windows
+    tpc.py       elementwise programs, operations along rows, reductions, indices
     mover.py     copies and fills within the card
     checksum.py  CRC-32C of parts of a result
 

@@ -1,7 +1,7 @@
 """The MME: matrix multiplications in the one arithmetic that csrc/kernels/mme.h defines, by any of its CPU variants.
 
 GemmStep is what a recipe's descriptor becomes; gemm_reference is the same arithmetic for tests and golden results, by a
-variant of the caller's choice. Operands are bf16 as bits (uint16).
+variant of the caller's choice. Operands are bf16 as bits (uint16) or float32; the narrower types are widened before.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from device._device import ffi, lib
 from device.dtypes import DataType
+from device.engines.mme_operand import MmeOperand, common_type, point_to_operands
 from device.engines.step import ExecutionOptions, Operands
 from device.errors import LaunchError
 from device.faults import FaultGate
@@ -21,9 +22,19 @@ from device.memory import Bytes
 from device.recipe.descriptors import MmeGemm
 from device.seeds import seeded
 
-__all__ = ["GemmStep", "available_variants", "gemm_reference"]
+__all__ = [
+    "REASONS",
+    "GemmStep",
+    "available_variants",
+    "chosen_variant",
+    "flip_bit",
+    "gemm_reference",
+    "new_epilogue",
+    "new_gemm",
+    "point_to_result",
+]
 
-_REASONS = {
+REASONS = {
     errno.EINVAL: "the kernel refuses its arguments",
     errno.ENOTSUP: "this CPU does not have the kernel",
     errno.ENOMEM: "the host has no working memory left",
@@ -37,8 +48,8 @@ def available_variants() -> tuple[str, ...]:
 
 
 def gemm_reference(
-    a_bits: NDArray[np.uint16],
-    b_bits: NDArray[np.uint16],
+    a: NDArray[Any],
+    b: NDArray[Any],
     *,
     variant: str = "plain",
     transpose_a: bool = False,
@@ -50,23 +61,24 @@ def gemm_reference(
 ) -> NDArray[Any]:
     """A x B as the MME computes it: float32, or uint16 bits with output=DataType.BF16.
 
-    a_bits is m x k (k x m with transpose_a), b_bits k x n (n x k with transpose_b). ValueError for other shapes and for
-    a variant that this host cannot run.
+    Both are bf16 bits (uint16), or both float32; a is m x k (k x m with transpose_a), b k x n (n x k with transpose_b).
+    ValueError for other shapes and for a variant that this host cannot run.
     """
-    a, b = np.ascontiguousarray(a_bits, np.uint16), np.ascontiguousarray(b_bits, np.uint16)
+    kind = np.float32 if a.dtype == b.dtype == np.float32 else np.uint16
+    a, b = np.ascontiguousarray(a, kind), np.ascontiguousarray(b, kind)
     (m, k), (k_of_b, n) = (a.T if transpose_a else a).shape, (b.T if transpose_b else b).shape
     if k != k_of_b or (bias is not None and bias.shape != (n,)):
         raise ValueError(f"{m} x {k} times {k_of_b} x {n}, bias {None if bias is None else bias.shape}")
     result = np.empty((m, n), np.uint16 if output is DataType.BF16 else np.float32)
-    gemm = _new_gemm(m, n, k, transpose_a, transpose_b)
-    gemm.a, gemm.b = ffi.from_buffer("uint16_t[]", a), ffi.from_buffer("uint16_t[]", b)
+    gemm = new_gemm(m, n, k, transpose_a, transpose_b)
+    point_to_operands(gemm, a, b)
     row = None if bias is None else np.ascontiguousarray(bias, np.float32)
-    epilogue = _new_epilogue(None if row is None else row.view(np.uint8), relu, output)
+    epilogue = new_epilogue(None if row is None else row.view(np.uint8), relu, output)
     gemm.epilogue = epilogue
-    _point_to_result(gemm, epilogue, result)
-    code = lib.mme_gemm_bf16(_variant_number(variant), gemm, threads)
+    point_to_result(gemm, epilogue, result)
+    code = lib.mme_multiply(variant_number(variant), gemm, threads)
     if code != 0:
-        raise ValueError(f"{variant}: {_REASONS.get(-code, code)}")
+        raise ValueError(f"{variant}: {REASONS.get(-code, code)}")
     return result
 
 
@@ -75,36 +87,41 @@ class GemmStep:
 
     def __init__(self, step: MmeGemm, operands: Operands, options: ExecutionOptions) -> None:
         self.node = step.node
-        self._variant = lib.mme_best_variant() if options.variant is None else _variant_number(options.variant)
+        self._variant = chosen_variant(options)
         self._threads = options.threads
         self._result = operands(step.c)
         self._element_bytes = step.output.size_bytes
         bias = None if step.bias is None else operands(step.bias)
+        wanted = common_type(step.a_type, step.b_type)
+        self._a = MmeOperand(operands(step.a), step.a_type, wanted, options.threads)
+        self._b = MmeOperand(operands(step.b), step.b_type, wanted, options.threads)
         self._kept: list[Any] = [bias]  # C sees only addresses
-        self._gemms = [self._bound(step, operands, bias, index) for index in range(step.batch)]
+        self._gemms = [self._bound(step, bias, index) for index in range(step.batch)]
 
     def run(self, faults: FaultGate) -> None:
+        self._a.refresh()
+        self._b.refresh()
         for gemm in self._gemms:
-            code = lib.mme_gemm_bf16(self._variant, gemm, self._threads)
+            code = lib.mme_multiply(self._variant, gemm, self._threads)
             if code != 0:
-                raise LaunchError(f"node {self.node}: {_REASONS.get(-code, code)}")
+                raise LaunchError(f"node {self.node}: {REASONS.get(-code, code)}")
         for fault in faults.strikes("mme-bitflip"):
             flip_bit(self._result, self._element_bytes, fault.seed)
 
-    def _bound(self, step: MmeGemm, operands: Operands, bias: Bytes | None, index: int) -> Any:
-        gemm = _new_gemm(step.m, step.n, step.k, step.transpose_a, step.transpose_b)
+    def _bound(self, step: MmeGemm, bias: Bytes | None, index: int) -> Any:
+        gemm = new_gemm(step.m, step.n, step.k, step.transpose_a, step.transpose_b)
         gemm.lda, gemm.ldb = step.a_pitch or gemm.lda, step.b_pitch or gemm.ldb
-        epilogue = _new_epilogue(bias, step.relu, step.output)
-        a = _part(operands(step.a), step.batch, index)
-        b = operands(step.b) if step.is_b_shared else _part(operands(step.b), step.batch, index)
+        epilogue = new_epilogue(bias, step.relu, step.output)
+        a = _part(self._a.values, step.batch, index)
+        b = self._b.values if step.is_b_shared else _part(self._b.values, step.batch, index)
         self._kept += [epilogue, a, b]
-        gemm.a, gemm.b = ffi.from_buffer("uint16_t[]", a), ffi.from_buffer("uint16_t[]", b)
+        point_to_operands(gemm, a, b)
         gemm.epilogue = epilogue
-        _point_to_result(gemm, epilogue, _part(self._result, step.batch, index))
+        point_to_result(gemm, epilogue, _part(self._result, step.batch, index))
         return gemm
 
 
-def _part(data: Bytes, parts: int, index: int) -> Bytes:
+def _part(data: NDArray[Any], parts: int, index: int) -> NDArray[Any]:
     size = data.size // parts
     return data[index * size : (index + 1) * size]
 
@@ -116,18 +133,22 @@ def flip_bit(result: Bytes, element_bytes: int, seed: int) -> None:
     result[element * element_bytes + bit // 8] ^= np.uint8(1 << bit % 8)
 
 
+def chosen_variant(options: ExecutionOptions) -> int:
+    return int(lib.mme_best_variant()) if options.variant is None else variant_number(options.variant)
+
+
 def _variant_name(number: int) -> str:
     return bytes(ffi.string(lib.mme_variant_name(number))).decode()
 
 
-def _variant_number(name: str) -> int:
+def variant_number(name: str) -> int:
     for number in range(lib.MME_VARIANT_COUNT):
         if _variant_name(number) == name:
             return number
     raise ValueError(f"there is no MME variant {name!r}; this host has {', '.join(available_variants())}")
 
 
-def _new_gemm(m: int, n: int, k: int, transpose_a: bool, transpose_b: bool) -> Any:
+def new_gemm(m: int, n: int, k: int, transpose_a: bool, transpose_b: bool) -> Any:
     """Dense matrices: a leading dimension is the width as it lies in memory."""
     gemm = ffi.new("struct mme_gemm *")
     gemm.m, gemm.n, gemm.k = m, n, k
@@ -136,7 +157,7 @@ def _new_gemm(m: int, n: int, k: int, transpose_a: bool, transpose_b: bool) -> A
     return gemm
 
 
-def _new_epilogue(bias: Bytes | None, relu: bool, output: DataType) -> Any:
+def new_epilogue(bias: Bytes | None, relu: bool, output: DataType) -> Any:
     epilogue = ffi.new("struct mme_epilogue *")
     if bias is not None:
         epilogue.bias = ffi.from_buffer("float[]", bias)
@@ -145,7 +166,7 @@ def _new_epilogue(bias: Bytes | None, relu: bool, output: DataType) -> Any:
     return epilogue
 
 
-def _point_to_result(gemm: Any, epilogue: Any, result: NDArray[Any]) -> None:
+def point_to_result(gemm: Any, epilogue: Any, result: NDArray[Any]) -> None:
     if epilogue.output_bf16:
         epilogue.c16 = ffi.from_buffer("uint16_t[]", result)
     else:

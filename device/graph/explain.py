@@ -10,6 +10,7 @@ from device.errors import GraphError
 from device.graph.bundles import BundlePlan
 from device.graph.compiler import compile_graph
 from device.graph.ir import Graph
+from device.graph.node_work import multiplied_type
 from device.graph.passes.slice_bundles import choose_plans
 from device.graph.pipeline import PIPELINE
 from device.recipe.descriptors import Descriptor, MmeGemm
@@ -17,7 +18,7 @@ from device.recipe.dump import operation_text
 from device.recipe.launch import LaunchCost, Span, launch_cost
 from device.recipe.recipe import Recipe
 from device.recipe.sram_map import render_sram
-from device.spec import AsicSpec, MmeType
+from device.spec import AsicSpec
 
 __all__ = ["ALL_PASSES", "explain", "explain_recipe"]
 
@@ -89,7 +90,8 @@ def _steps(steps: Sequence[Descriptor], spans: Sequence[Span], spec: AsicSpec) -
 
 def _gemm_detail(gemm: MmeGemm, spec: AsicSpec) -> str:
     shape = GemmShape(gemm.m, gemm.n, gemm.k, gemm.batch, gemm.transpose_a, gemm.transpose_b, gemm.is_b_shared)
-    plan = plan_geometry(shape, MmeType.BF16, spec.mme.geometry(gemm.geometry), spec.mme)
+    kind = multiplied_type(gemm.a_type, gemm.b_type)
+    plan = plan_geometry(shape, kind, spec.mme.geometry(gemm.geometry), spec.mme)
     batch = "" if gemm.batch == 1 else f"{gemm.batch} x "
     steps = f"{plan.fcd_steps} x {plan.sp_steps} steps"
     if plan.batch_steps > 1:

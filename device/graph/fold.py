@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from device.dtypes import DataType
+from device.arrays import Array
 from device.graph.program import Program
-from device.graph.reference import ELEMENTWISE, Array
+from device.graph.reference import ELEMENTWISE
+from device.graph.reference_moves import filled
 from device.recipe.descriptors import Constant
+from device.recipe.tpc_ops import parse_elementwise
 
 __all__ = ["evaluate"]
 
@@ -17,14 +17,13 @@ def evaluate(program: Program) -> Constant:
     for guid, refs in program.steps:
         operands = [results[ref] if isinstance(ref, int) else _array(ref) for ref in refs]
         results.append(ELEMENTWISE[guid](*operands))
-    last = results[-1]
-    if last.dtype == np.uint16:
-        return Constant(int(last[0]), DataType.BF16)
-    return Constant(int(last.view(np.uint32)[0]), DataType.F32)
+    guid = program.steps[-1][0]
+    parsed = parse_elementwise(guid)
+    assert parsed is not None, "a program has elementwise steps only"
+    dtype = parsed[0].output_type(parsed[1])
+    return Constant(int(results[-1].view(f"u{dtype.size_bytes}")[0]), dtype)
 
 
 def _array(ref: str | Constant) -> Array:
     assert isinstance(ref, Constant), "a program that reads a tensor has no value yet"
-    if ref.dtype is DataType.BF16:
-        return np.array([ref.bits], np.uint16)
-    return np.array([ref.bits], np.uint32).view(np.float32)
+    return filled(ref, (1,))

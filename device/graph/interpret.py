@@ -8,25 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from device.arrays import Array, decoded, numpy_type
 from device.dtypes import DataType
 from device.errors import GraphError
+from device.graph.convolution import window_of
 from device.graph.ir import Graph, Node, Tensor
 from device.graph.moves import MOVES
-from device.graph.ops import FUSED, GEMM, MME_GUIDS, gemm_params, is_constant
-from device.graph.params import FusedParams, GemmParams, NormParams
-from device.graph.reference import ELEMENTWISE, Array, gemm
-from device.graph.reference_moves import run_constant, run_move
-from device.graph.reference_rows import run_rows
+from device.graph.ops import CONVOLUTIONS, FUSED, GEMM, MME_GUIDS, gemm_params, is_constant
+from device.graph.params import ConvolutionParams, FusedParams, GemmParams, NormParams, ReduceParams
+from device.graph.reference import ELEMENTWISE, gemm
+from device.graph.reference_convolution import convolution
+from device.graph.reference_index import run_index
+from device.graph.reference_moves import filled, run_constant, run_move
+from device.graph.reference_rows import run_columns, run_rows
 from device.graph.rules import params_of
-from device.recipe.descriptors import Constant
-from device.recipe.tpc_ops import parse_row
+from device.recipe.descriptors import ConvolutionOp
+from device.recipe.tpc_ops import parse_index, parse_row
 
 __all__ = ["interpret", "numpy_type"]
-
-
-def numpy_type(dtype: DataType) -> type[np.float32] | type[np.uint16]:
-    """How a tensor lies in an array: BF16 as its bits."""
-    return np.uint16 if dtype is DataType.BF16 else np.float32
 
 
 def interpret(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -58,14 +57,20 @@ def _run(graph: Graph, node: Node, operands: list[Array]) -> Array:
     output = graph.tensor(node.outputs[0])
     if node.guid in MME_GUIDS:
         return _run_gemm(graph, node, operands)
+    if node.guid in CONVOLUTIONS:
+        return _run_convolution(graph, node, operands)
     if node.guid in MOVES:
         return run_move(node, operands)
     if is_constant(node):
         return run_constant(node, output.dtype)
     row = parse_row(node.guid)
     if row is not None:
+        if isinstance(node.params, ReduceParams):
+            return run_columns(row[0], row[1], operands[0], operands[0].ndim - 1 - node.params.axis)
         epsilon = node.params.epsilon_bits if isinstance(node.params, NormParams) else 0
         return run_rows(row[0], row[1], operands, epsilon)
+    if parse_index(node.guid) is not None:
+        return run_index(graph, node, operands)
     expanded = [_expanded(operand, output) for operand in operands]
     if node.guid == FUSED:
         return _run_fused(node, expanded, output)
@@ -80,24 +85,18 @@ def _expanded(operand: Array, output: Tensor) -> Array:
 def _run_fused(node: Node, values: list[Array], output: Tensor) -> Array:
     """Each step by its own definition: fusing changes no bit."""
     params = params_of(node, FusedParams)
-    values = values + [_filled(constant, output) for constant in params.constants]
+    values = values + [filled(constant, output.shape[::-1]) for constant in params.constants]
     for step in params.steps:
         values.append(ELEMENTWISE[step.guid](*[values[source] for source in step.sources]))
     return values[-1]
-
-
-def _filled(constant: Constant, output: Tensor) -> Array:
-    shape = output.shape[::-1]
-    if constant.dtype is DataType.BF16:
-        return np.full(shape, constant.bits, np.uint16)
-    return np.full(shape, constant.bits, np.uint32).view(np.float32)
 
 
 def _run_gemm(graph: Graph, node: Node, operands: list[Array]) -> Array:
     params = gemm_params(node)
     bias = operands[2].view(np.float32) if len(operands) == 3 else None
     output = graph.tensor(node.outputs[0])
-    a, b = (operand.view(np.uint16) for operand in operands[:2])
+    types = [graph.tensor(name).dtype for name in node.inputs[:2]]
+    a, b = (decoded(operand, dtype) for operand, dtype in zip(operands[:2], types, strict=True))
     if node.guid == GEMM:
         return _product(params, a, b, bias, output)
     many = _matrices(a)
@@ -107,13 +106,28 @@ def _run_gemm(graph: Graph, node: Node, operands: list[Array]) -> Array:
     return stacked
 
 
-def _matrices(batch: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def _run_convolution(graph: Graph, node: Node, operands: list[Array]) -> Array:
+    params, op, output = params_of(node, ConvolutionParams), ConvolutionOp(node.guid), graph.tensor(node.outputs[0])
+    inputs = tuple(graph.tensor(name) for name in node.inputs)
+    first, second = (1, 0) if op is ConvolutionOp.DEDW else (0, 1)
+    bias = operands[2] if len(operands) == 3 else None
+    flat = convolution(
+        op,
+        window_of(node, inputs),
+        (operands[first], operands[second]),
+        (inputs[first].dtype, inputs[second].dtype),
+        bias,
+        params.has_relu,
+        output.dtype is DataType.BF16,
+    )
+    return flat.reshape(output.shape[::-1])
+
+
+def _matrices(batch: Array) -> Array:
     return batch.reshape(-1, *batch.shape[-2:])
 
 
-def _product(
-    params: GemmParams, a: NDArray[np.uint16], b: NDArray[np.uint16], bias: NDArray[np.float32] | None, output: Tensor
-) -> Array:
+def _product(params: GemmParams, a: Array, b: Array, bias: NDArray[np.float32] | None, output: Tensor) -> Array:
     a = a.T if params.transpose_a else a
     b = b.T if params.transpose_b else b
     return gemm(a, b, bias, params.has_relu, output.dtype is DataType.BF16)

@@ -7,27 +7,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from device.errors import GraphError
+from device.graph.convolution import window_of
 from device.graph.ir import Graph, Node, Tensor
 from device.graph.moves import MOVES, Move, is_in_place, moves_of
-from device.graph.node_work import gemm_shape, move_work, node_work
-from device.graph.ops import FUSED, MME_GUIDS, gemm_params, is_constant
-from device.graph.params import ConstantParams, FusedParams, FusedStep, NormParams
+from device.graph.node_work import gemm_shape, index_extents, move_work, node_work, reduced_extents
+from device.graph.ops import CONVOLUTIONS, FUSED, MME_GUIDS, gemm_params, is_constant
+from device.graph.params import ConstantParams, ConvolutionParams, FusedParams, FusedStep, NormParams
 from device.graph.rules import access_of, params_of
 from device.recipe.descriptors import (
     Access,
     Constant,
+    ConvolutionOp,
     Copy,
     Descriptor,
     Fill,
     Instruction,
+    MmeConvolution,
     MmeGemm,
     Operand,
     SyncPoint,
+    TpcColumns,
     TpcElementwise,
+    TpcIndexed,
     TpcRows,
 )
 from device.recipe.recipe import RecipeTensor, TensorRole
-from device.recipe.tpc_ops import parse_elementwise, parse_row
+from device.recipe.tpc_ops import IndexOp, parse_elementwise, parse_index, parse_row
 from device.spec import AsicSpec
 
 __all__ = ["lower_nodes", "recipe_tensors"]
@@ -94,10 +99,14 @@ def _lower(context: _Context, node: Node) -> list[Descriptor]:
         return [_lower_move(context, node, move) for move in moves]
     if node.guid in MME_GUIDS:
         return [_lower_gemm(context, node)]
+    if node.guid in CONVOLUTIONS:
+        return [_lower_convolution(context, node)]
     if is_constant(node):
         return [_lower_fill(context, node)]
     if parse_row(node.guid) is not None:
         return [_lower_rows(context, node)]
+    if parse_index(node.guid) is not None:
+        return [_lower_indexed(context, node)]
     return [_lower_elementwise(context, node)]
 
 
@@ -151,6 +160,36 @@ def _lower_gemm(context: _Context, node: Node) -> MmeGemm:
         is_b_shared=shape.is_b_broadcast,
         a_pitch=a_pitch,
         b_pitch=b_pitch,
+        a_type=context.graph.tensor(node.inputs[0]).dtype,
+        b_type=context.graph.tensor(node.inputs[1]).dtype,
+    )
+
+
+def _lower_convolution(context: _Context, node: Node) -> MmeConvolution:
+    """A dedw takes the gradient first; its descriptor takes the image first: what is windowed, as for the others."""
+    params, op = params_of(node, ConvolutionParams), ConvolutionOp(node.guid)
+    if params.geometry is None:
+        raise GraphError(f"node {node.name} ({node.guid}) has no geometry; select_mme_geometry gives it one")
+    inputs = tuple(context.graph.tensor(name) for name in node.inputs)
+    a, b = (inputs[1], inputs[0]) if op is ConvolutionOp.DEDW else inputs[:2]
+    output = context.graph.tensor(node.outputs[0])
+    return MmeConvolution(
+        order=0,
+        node=node.name,
+        waits=(),
+        signal=_NO_SIGNAL,
+        work=node_work(context.graph, node, context.spec),
+        op=op,
+        a=context.operand(a.name),
+        b=context.operand(b.name),
+        bias=context.operand(inputs[2].name) if len(inputs) == 3 else None,
+        c=context.operand(output.name),
+        window=window_of(node, inputs),
+        relu=params.has_relu,
+        output=output.dtype,
+        geometry=params.geometry,
+        a_type=a.dtype,
+        b_type=b.dtype,
     )
 
 
@@ -168,10 +207,26 @@ def _lower_fill(context: _Context, node: Node) -> Fill:
     )
 
 
-def _lower_rows(context: _Context, node: Node) -> TpcRows:
+def _lower_rows(context: _Context, node: Node) -> TpcRows | TpcColumns:
     parsed = parse_row(node.guid)
     assert parsed is not None, "the caller has looked"
     x = context.graph.tensor(node.inputs[0])
+    outer, count, inner = reduced_extents(context.graph, node)
+    if inner > 1:
+        return TpcColumns(
+            order=0,
+            node=node.name,
+            waits=(),
+            signal=_NO_SIGNAL,
+            work=node_work(context.graph, node, context.spec),
+            op=parsed[0],
+            dtype=x.dtype,
+            x=context.operand(x.name),
+            output=context.operand(node.outputs[0]),
+            outer=outer,
+            count=count,
+            inner=inner,
+        )
     return TpcRows(
         order=0,
         node=node.name,
@@ -182,9 +237,32 @@ def _lower_rows(context: _Context, node: Node) -> TpcRows:
         dtype=x.dtype,
         inputs=tuple(context.operand(name) for name in node.inputs),
         output=context.operand(node.outputs[0]),
-        rows=x.count // x.shape[0],
-        columns=x.shape[0],
+        rows=outer,
+        columns=count,
         epsilon_bits=node.params.epsilon_bits if isinstance(node.params, NormParams) else 0,
+    )
+
+
+def _lower_indexed(context: _Context, node: Node) -> TpcIndexed:
+    parsed = parse_index(node.guid)
+    assert parsed is not None, "the caller has looked"
+    *data, indices = node.inputs
+    outer, size, count, inner = index_extents(context.graph, node, parsed[0])
+    return TpcIndexed(
+        order=0,
+        node=node.name,
+        waits=(),
+        signal=_NO_SIGNAL,
+        work=node_work(context.graph, node, context.spec),
+        op=parsed[0],
+        dtype=parsed[1],
+        data=None if parsed[0] is IndexOp.ONE_HOT else context.operand(data[0]),
+        indices=context.operand(indices),
+        output=context.operand(node.outputs[0]),
+        outer=outer,
+        size=size,
+        count=count,
+        inner=inner,
     )
 
 

@@ -9,6 +9,7 @@ from device.cost import (
     CopyShape,
     ElementwiseShape,
     GemmShape,
+    MmePlan,
     RowShape,
     Work,
     copy_work,
@@ -19,17 +20,30 @@ from device.cost import (
     plan_geometry,
     row_work,
 )
+from device.dtypes import DataType
 from device.engine_class import EngineClass
 from device.errors import GraphError
+from device.graph.convolution import convolution_gemm, window_of
 from device.graph.ir import Graph, Node, Tensor
 from device.graph.moves import MOVES, Move, is_view, moves_of
-from device.graph.ops import FUSED, LOGICAL, MEMSET, MME_GUIDS, gemm_params, is_constant
-from device.graph.params import FusedParams
+from device.graph.ops import CONVOLUTIONS, FUSED, LOGICAL, MEMSET, gemm_params, is_constant, mme_params
+from device.graph.params import FusedParams, IndexParams, ReduceParams
 from device.graph.rules import gemm_mnk, params_of
-from device.recipe.tpc_ops import ElementwiseOp, RowOp, parse_elementwise, parse_row
+from device.recipe.descriptors import ConvolutionOp
+from device.recipe.tpc_ops import ElementwiseOp, IndexOp, RowOp, parse_elementwise, parse_index, parse_row
 from device.spec import AsicSpec, MmeType
 
-__all__ = ["elementwise_steps", "gemm_shape", "move_work", "node_work"]
+__all__ = [
+    "elementwise_steps",
+    "gemm_shape",
+    "index_extents",
+    "mme_shape",
+    "mme_type",
+    "move_work",
+    "multiplied_type",
+    "node_work",
+    "reduced_extents",
+]
 
 _NOTHING = Work(EngineClass.TPC, 0, 0, 0, 0, 0)
 
@@ -39,8 +53,8 @@ def node_work(graph: Graph, node: Node, spec: AsicSpec) -> Work:
 
     A concat that has to be copied counts as the sum of its copies; a logical node that became a view as nothing.
     """
-    if node.guid in MME_GUIDS:
-        return _gemm_work(graph, node, spec)
+    if mme_params(node) is not None:
+        return _mme_work(graph, node, spec)
     if node.guid in LOGICAL and is_view(graph, node):
         return _NOTHING
     output = graph.tensor(node.outputs[0])
@@ -52,6 +66,9 @@ def node_work(graph: Graph, node: Node, spec: AsicSpec) -> Work:
     row = parse_row(node.guid)
     if row is not None:
         return _row_work(graph, node, row[0], spec)
+    index = parse_index(node.guid)
+    if index is not None:
+        return _index_work(graph, node, index[0], spec)
     return _elementwise_work(graph, node, spec)
 
 
@@ -112,11 +129,50 @@ def _elementwise_work(graph: Graph, node: Node, spec: AsicSpec) -> Work:
     return elementwise_work(shape, spec)
 
 
+def reduced_extents(graph: Graph, node: Node) -> tuple[int, int, int]:
+    """outer, count, inner: x as three dimensions, of which the middle one is reduced or normalised."""
+    shape = graph.tensor(node.inputs[0]).shape
+    axis = node.params.axis if isinstance(node.params, ReduceParams) else 0
+    return math.prod(shape[axis + 1 :]), shape[axis], math.prod(shape[:axis])
+
+
+def index_extents(graph: Graph, node: Node, op: IndexOp) -> tuple[int, int, int, int]:
+    """outer, size, count, inner, as TpcIndexed has them."""
+    params, output = params_of(node, IndexParams), graph.tensor(node.outputs[0])
+    count = graph.tensor(node.inputs[-1]).count
+    if op is IndexOp.ONE_HOT:
+        return 1, params.size, count, 1
+    inner = math.prod(output.shape[: params.axis])
+    size = graph.tensor(node.inputs[0]).shape[params.axis] if op is IndexOp.GATHER else params.size
+    taken = count if op is IndexOp.GATHER else size
+    return output.count // (inner * taken), size, count, inner
+
+
+def _index_work(graph: Graph, node: Node, op: IndexOp, spec: AsicSpec) -> Work:
+    """A load, an addition for a scatter, and a store for each element that is named; the output crosses the HBM once.
+
+    What a gather reads is what it writes: most of a table stays untouched.
+    """
+    output, indices = graph.tensor(node.outputs[0]), graph.tensor(node.inputs[-1])
+    size = output.dtype.size_bytes
+    named = output if op is not IndexOp.SCATTER_ADD else graph.tensor(node.inputs[0])
+    flops = 1 if op is IndexOp.SCATTER_ADD else 0
+    read_bytes = indices.size_bytes + (0 if op is IndexOp.ONE_HOT else named.size_bytes)
+    shape = ElementwiseShape(named.count, 2, read_bytes, size, size, 1, flops)
+    return replace(elementwise_work(shape, spec), hbm_write_bytes=output.size_bytes)
+
+
 def _row_work(graph: Graph, node: Node, op: RowOp, spec: AsicSpec) -> Work:
+    """A reduction along another dimension takes vectors of columns: as many loads, and no fold at the end."""
     x, *parameters = [graph.tensor(name) for name in node.inputs]
+    outer, count, inner = reduced_extents(graph, node)
+    if inner > 1:
+        steps, size = op.vector_steps, x.dtype.size_bytes
+        whole = elementwise_work(ElementwiseShape(x.count, 1, x.size_bytes, size, size, steps, op.flops), spec)
+        return replace(whole, hbm_write_bytes=outer * inner * size)
     shape = RowShape(
-        rows=x.count // x.shape[0],
-        columns=x.shape[0],
+        rows=outer,
+        columns=count,
         element_bytes=x.dtype.size_bytes,
         passes=op.passes,
         vector_steps=op.vector_steps,
@@ -127,11 +183,37 @@ def _row_work(graph: Graph, node: Node, op: RowOp, spec: AsicSpec) -> Work:
     return row_work(shape, spec)
 
 
-def _gemm_work(graph: Graph, node: Node, spec: AsicSpec) -> Work:
-    params, shape = gemm_params(node), gemm_shape(graph, node)
-    if params.geometry is None:
-        plan = plan_gemm(shape, MmeType.BF16, spec.mme)
-    else:
-        plan = plan_geometry(shape, MmeType.BF16, spec.mme.geometry(params.geometry), spec.mme)
-    bias_bytes = graph.tensor(node.inputs[2]).size_bytes if len(node.inputs) == 3 else 0
-    return gemm_work(plan, shape, MmeType.BF16, graph.tensor(node.outputs[0]).dtype.size_bytes, bias_bytes)
+def mme_shape(graph: Graph, node: Node) -> GemmShape:
+    """What the MME multiplies for a gemm or a convolution."""
+    if node.guid in CONVOLUTIONS:
+        inputs = tuple(graph.tensor(name) for name in node.inputs)
+        return convolution_gemm(ConvolutionOp(node.guid), window_of(node, inputs))
+    return gemm_shape(graph, node)
+
+
+def mme_type(graph: Graph, node: Node) -> MmeType:
+    a, b = (graph.tensor(name).dtype for name in node.inputs[:2])
+    return multiplied_type(a, b)
+
+
+def multiplied_type(a: DataType, b: DataType) -> MmeType:
+    """Of the wider operand, to which the other one is widened as it is read."""
+    if DataType.F32 in (a, b):
+        return MmeType.FP32
+    return MmeType.FP8 if a.is_fp8 and b.is_fp8 else MmeType.BF16
+
+
+def _plan(graph: Graph, node: Node, spec: AsicSpec) -> MmePlan:
+    params, shape, kind = mme_params(node), mme_shape(graph, node), mme_type(graph, node)
+    if params is None or params.geometry is None:
+        return plan_gemm(shape, kind, spec.mme)
+    return plan_geometry(shape, kind, spec.mme.geometry(params.geometry), spec.mme)
+
+
+def _mme_work(graph: Graph, node: Node, spec: AsicSpec) -> Work:
+    """Each operand crosses the HBM once, in the type in which it lies there; of an image that is convolved,
+    overlapping windows come from the chip."""
+    output = graph.tensor(node.outputs[0])
+    plan, kind = _plan(graph, node, spec), mme_type(graph, node)
+    work = gemm_work(plan, mme_shape(graph, node), kind, output.dtype.size_bytes)
+    return replace(work, hbm_read_bytes=sum(graph.tensor(name).size_bytes for name in node.inputs))

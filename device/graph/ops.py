@@ -5,20 +5,25 @@ A GraphError names the node and the tensor, what was found and what was expected
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from device.dtypes import DataType
+from device.dtypes import FP8_TYPES, DataType
 from device.engine_class import EngineClass
 from device.errors import GraphError
+from device.graph.convolution import convolution_dims
 from device.graph.ir import Node, Tensor
 from device.graph.params import (
     ConcatParams,
     ConstantParams,
+    ConvolutionParams,
     FusedParams,
     GemmParams,
+    IndexParams,
     NormParams,
     Params,
+    ReduceParams,
     ShapeParams,
     SliceParams,
     TransposeParams,
@@ -31,22 +36,27 @@ from device.graph.rules import (
     constant_dims,
     elementwise_dims,
     error_at,
+    gather_dims,
     gemm_dims,
     norm_dims,
+    one_hot_dims,
     params_of,
     reduced_dims,
     reshape_dims,
     same_dims,
+    scatter_dims,
     slice_dims,
     transpose_dims,
 )
-from device.recipe.tpc_ops import ElementwiseOp, RowOp, parse_elementwise
+from device.recipe.descriptors import ConvolutionOp
+from device.recipe.tpc_ops import ElementwiseOp, IndexOp, RowOp, parse_elementwise
 from device.spec import AsicSpec
 
 __all__ = [
     "BATCH_GEMM",
     "BROADCAST",
     "CONCAT",
+    "CONVOLUTIONS",
     "FUSED",
     "GEMM",
     "LOGICAL",
@@ -62,6 +72,7 @@ __all__ = [
     "infer_output_dims",
     "is_constant",
     "known_guids",
+    "mme_params",
     "op_rule",
 ]
 
@@ -78,6 +89,7 @@ FUSED = "fused_kernel"
 """Made by the compiler only: several elementwise operations in one pass over memory."""
 
 MME_GUIDS = frozenset({GEMM, BATCH_GEMM})
+CONVOLUTIONS = frozenset(ConvolutionOp)
 LOGICAL = frozenset({RESHAPE, SLICE, CONCAT})
 """No engine has to move anything for them where the bytes lie right already."""
 
@@ -90,7 +102,8 @@ _ANY_NUMBER = 64
 
 @dataclass(frozen=True, slots=True)
 class OpRule:
-    """`input_types` list what is allowed at each place, None any type; the last one holds for all places behind it.
+    """`input_types` list what is allowed at each place: a type, one of several, or None for any; the last entry holds
+    for all places behind it.
 
     `output_types` None: that of the first input.
     """
@@ -98,7 +111,7 @@ class OpRule:
     guid: str
     min_inputs: int
     max_inputs: int
-    input_types: tuple[DataType | None, ...]
+    input_types: tuple[DataType | tuple[DataType, ...] | None, ...]
     output_types: tuple[DataType, ...] | None
     output_dims: Callable[[Node, tuple[Tensor, ...]], Dims]
     params: type[Params] | None = None
@@ -108,7 +121,8 @@ def op_rule(node: Node) -> OpRule:
     """GraphError names a guid that the device does not have."""
     rule = _RULES.get(node.guid)
     if rule is None:
-        raise GraphError(f"node {node.name}: guid {node.guid!r} is none of {', '.join(known_guids())}")
+        near = ", ".join(difflib.get_close_matches(node.guid, _RULES, n=4)) or "known_guids() lists them"
+        raise GraphError(f"node {node.name}: there is no guid {node.guid!r}; near it are: {near}")
     return rule
 
 
@@ -118,7 +132,7 @@ def known_guids() -> tuple[str, ...]:
 
 def engine_of(node: Node, spec: AsicSpec) -> EngineClass:
     """By the kind of node, as in the real compiler; what moves data needs a DMA engine or it runs on the TPC."""
-    if node.guid in MME_GUIDS:
+    if node.guid in MME_GUIDS or node.guid in CONVOLUTIONS:
         return EngineClass.MME
     if node.guid in _MOVES and spec.dma.engines > 0:
         return EngineClass.DMA
@@ -133,9 +147,9 @@ def infer_output_dims(node: Node, inputs: tuple[Tensor, ...], output: Tensor) ->
     _check_params(node, rule)
     for place, tensor in enumerate(inputs):
         _check_dims(node, tensor)
-        wanted = _wanted_type(rule, place, inputs[0])
-        if wanted is not None and tensor.dtype is not wanted:
-            raise error_at(node, f"input {place}, tensor {tensor}, has to be {wanted}")
+        wanted = _wanted_types(rule, place, inputs[0])
+        if wanted and tensor.dtype not in wanted:
+            raise error_at(node, f"input {place}, tensor {tensor}, has to be {' or '.join(wanted)}")
     allowed = _output_types(node, rule, inputs)
     if output.dtype not in allowed:
         raise error_at(node, f"output, tensor {output}, has to be {' or '.join(allowed)}")
@@ -149,15 +163,24 @@ def gemm_params(node: Node) -> GemmParams:
     return params_of(node, GemmParams)
 
 
+def mme_params(node: Node) -> GemmParams | ConvolutionParams | None:
+    """Of what the MME does; None for everything else."""
+    return node.params if isinstance(node.params, GemmParams | ConvolutionParams) else None
+
+
 def is_constant(node: Node | None) -> bool:
     """Whether all elements of its result are one number, known now."""
     return node is not None and isinstance(node.params, ConstantParams)
 
 
-def _wanted_type(rule: OpRule, place: int, first: Tensor) -> DataType | None:
+def _wanted_types(rule: OpRule, place: int, first: Tensor) -> tuple[DataType, ...]:
+    """Empty: any."""
     if rule.guid == CONCAT:
-        return first.dtype
-    return rule.input_types[min(place, len(rule.input_types) - 1)] if rule.input_types else None
+        return (first.dtype,)
+    wanted = rule.input_types[min(place, len(rule.input_types) - 1)] if rule.input_types else None
+    if wanted is None:
+        return ()
+    return (wanted,) if isinstance(wanted, DataType) else wanted
 
 
 def _check_params(node: Node, rule: OpRule) -> None:
@@ -204,12 +227,24 @@ def _elementwise_rule(op: ElementwiseOp, dtype: DataType) -> OpRule:
 
 def _row_rule(op: RowOp, dtype: DataType) -> OpRule:
     dims = reduced_dims if op.is_reduction else norm_dims
-    params = NormParams if op in (RowOp.LAYER_NORM, RowOp.RMS_NORM) else None
+    norms = {RowOp.LAYER_NORM: NormParams, RowOp.RMS_NORM: NormParams}
+    params: type[Params] | None = ReduceParams if op.is_reduction else norms.get(op)
     return OpRule(op.guid(dtype), op.input_count, op.input_count, (dtype, DataType.F32), (dtype,), dims, params)
+
+
+def _index_rule(op: IndexOp, dtype: DataType) -> OpRule:
+    dims = {IndexOp.GATHER: gather_dims, IndexOp.SCATTER_ADD: scatter_dims, IndexOp.ONE_HOT: one_hot_dims}[op]
+    types = (DataType.I32,) if op is IndexOp.ONE_HOT else (dtype, DataType.I32)
+    return OpRule(op.guid(dtype), len(types), len(types), types, (dtype,), dims, IndexParams)
 
 
 def _move_rule(guid: str, dims: Callable[[Node, tuple[Tensor, ...]], Dims], params: type[Params] | None) -> OpRule:
     return OpRule(guid, 1, _ANY_NUMBER if guid == CONCAT else 1, (None,), None, dims, params)
+
+
+def _convolution_rule(op: ConvolutionOp) -> OpRule:
+    most = 3 if op is ConvolutionOp.FORWARD else 2
+    return OpRule(op, 2, most, _GEMM_INPUTS, _BF16_OR_F32, convolution_dims, ConvolutionParams)
 
 
 def _constant_rule(guid: str, types: tuple[DataType, ...]) -> OpRule:
@@ -217,23 +252,26 @@ def _constant_rule(guid: str, types: tuple[DataType, ...]) -> OpRule:
 
 
 _BF16_OR_F32 = (DataType.BF16, DataType.F32)
-_GEMM_INPUTS = (DataType.BF16, DataType.BF16, DataType.F32)
+_MME_TYPES = (DataType.BF16, DataType.F32, *FP8_TYPES)
+_GEMM_INPUTS = (_MME_TYPES, _MME_TYPES, DataType.F32)
 
 _MOVES = frozenset({MEMCPY, MEMSET, TRANSPOSE, BROADCAST, RESHAPE, SLICE, CONCAT})
 
 _ALL = (
     OpRule(GEMM, 2, 3, _GEMM_INPUTS, _BF16_OR_F32, gemm_dims, GemmParams),
     OpRule(BATCH_GEMM, 2, 2, _GEMM_INPUTS, _BF16_OR_F32, batch_dims, GemmParams),
+    *(_convolution_rule(op) for op in ConvolutionOp),
     _move_rule(MEMCPY, same_dims, None),
     _move_rule(TRANSPOSE, transpose_dims, TransposeParams),
     _move_rule(BROADCAST, broadcast_dims, ShapeParams),
     _move_rule(RESHAPE, reshape_dims, ShapeParams),
     _move_rule(SLICE, slice_dims, SliceParams),
     _move_rule(CONCAT, concat_dims, ConcatParams),
-    _constant_rule(MEMSET, _BF16_OR_F32),
+    _constant_rule(MEMSET, tuple(DataType)),
     *(_constant_rule(f"constant_{dtype}", (dtype,)) for dtype in DataType),
-    *(_elementwise_rule(op, dtype) for op in ElementwiseOp for dtype in DataType),
-    *(_row_rule(op, dtype) for op in RowOp for dtype in DataType),
+    *(_elementwise_rule(op, dtype) for op in ElementwiseOp for dtype in op.types),
+    *(_row_rule(op, dtype) for op in RowOp for dtype in op.types),
+    *(_index_rule(op, dtype) for op in IndexOp for dtype in op.types),
     OpRule(FUSED, 1, _ANY_NUMBER, (None,), None, elementwise_dims, FusedParams),
 )
 

@@ -6,16 +6,20 @@ import struct
 from dataclasses import dataclass, replace
 
 from device.dtypes import DataType
+from device.errors import GraphError
 from device.recipe.descriptors import Constant
 
 __all__ = [
     "ConcatParams",
     "ConstantParams",
+    "ConvolutionParams",
     "FusedParams",
     "FusedStep",
     "GemmParams",
+    "IndexParams",
     "NormParams",
     "Params",
+    "ReduceParams",
     "ShapeParams",
     "SliceParams",
     "TransposeParams",
@@ -43,6 +47,29 @@ class GemmParams:
         if place == 0:
             return replace(self, transpose_a=not self.transpose_a)
         return replace(self, transpose_b=not self.transpose_b)
+
+
+@dataclass(frozen=True, slots=True)
+class ConvolutionParams:
+    """All pairs are (width, height), the padding (left, right, top, bottom); as synConvolutionParams has them.
+
+    `size` is that of the image, for dedx: several sizes give the same result if the stride is above 1. Forward, a third
+    input is the fp32 bias of the filters. relu follows the bias.
+    """
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    size: tuple[int, int] | None = None
+    has_relu: bool = False
+    geometry: str | None = None
+
+    def __str__(self) -> str:
+        parts = {"kernel": self.kernel, "stride": self.stride, "dilation": self.dilation, "padding": self.padding}
+        marks = [f"{name} {'x'.join(str(each) for each in value)}" for name, value in parts.items()]
+        flags = [*(["relu"] if self.has_relu else []), *([self.geometry] if self.geometry else [])]
+        return " ".join([*marks, *flags])
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +124,27 @@ class NormParams:
 
 
 @dataclass(frozen=True, slots=True)
+class ReduceParams:
+    """The dimension that becomes 1."""
+
+    axis: int = 0
+
+    def __str__(self) -> str:
+        return f"axis {self.axis}"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexParams:
+    """The dimension that the indices count in; `size` is its extent in the result of a scatter or one-hot, else 0."""
+
+    axis: int = 0
+    size: int = 0
+
+    def __str__(self) -> str:
+        return f"axis {self.axis}" + (f" of {self.size}" if self.size else "")
+
+
+@dataclass(frozen=True, slots=True)
 class ConstantParams:
     """A tensor of these dimensions, all elements of it the same; `bits` are those of the output's type."""
 
@@ -127,7 +175,17 @@ class FusedParams:
 
 
 Params = (
-    GemmParams | TransposeParams | ShapeParams | SliceParams | ConcatParams | NormParams | ConstantParams | FusedParams
+    GemmParams
+    | ConvolutionParams
+    | TransposeParams
+    | ShapeParams
+    | SliceParams
+    | ConcatParams
+    | NormParams
+    | ReduceParams
+    | IndexParams
+    | ConstantParams
+    | FusedParams
 )
 
 
@@ -137,12 +195,18 @@ def f32_bits(value: float) -> int:
 
 
 def constant_of(value: float, dtype: DataType) -> int:
-    """The bits of a number in a type: nearest even, through fp32; a bf16 denormal is zero of its sign."""
+    """The bits of a number in a type: nearest even, through fp32 for all but i32; device.arrays does the same."""
+    if dtype is DataType.I32:
+        if not float(value).is_integer() or not -(2**31) <= value < 2**31:
+            raise GraphError(f"{value} is no i32 constant")
+        return int(value) & 0xFFFFFFFF
     bits = f32_bits(value)
     if value != value:
         bits = 0x7FC00000
     if dtype is DataType.F32:
         return bits
+    if dtype.is_fp8:
+        raise GraphError(f"a constant of {dtype}: make one of bf16 and cast it")
     if bits & 0x7F800000 == 0:
         bits &= 0x80000000
     return (bits + 0x7FFF + (bits >> 16 & 1)) >> 16

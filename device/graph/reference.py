@@ -3,76 +3,54 @@
 Here are types, casts, matrices and elementwise operations; reference_math.py, reference_rows.py and reference_moves.py
 have the rest.
 
-A tensor is an array whose shape lists the dimensions slow first (numpy's way: the reverse of Tensor.dims), float32 for
-F32, and uint16 holding the bits for BF16.
+A tensor is an array whose shape lists the dimensions slow first (numpy's way: the reverse of Tensor.dims), of the type
+that device.arrays has for it.
 
-MME arithmetic, which mme_product follows exactly: products of bf16 are exact; in each block of 32 elements of K (padded
-with +0) two fp32 accumulators start at +0 and take the even and the odd elements in order, by one fused multiply-add
-each; their sum is added to the fp32 result. Nearest even throughout; denormal operands count as zero of their sign, and
-so do results below 2^-126 after rounding; a NaN is stored as 0x7fc00000.
+MME arithmetic, which mme_product follows exactly: products are not rounded before they are added; in each block of 32
+elements of K (padded with +0) two fp32 accumulators start at +0 and take the even and the odd elements in order, by one
+fused multiply-add each; their sum is added to the fp32 result. Nearest even throughout; denormal operands count as zero
+of their sign, and so do results below 2^-126 after rounding; a NaN is stored as 0x7fc00000.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from device.arrays import Array, bf16_from_f32, canonical, decoded, encoded, f32_from_bf16, flush
 from device.dtypes import DataType
-from device.graph.reference_math import math_exp, math_gelu, math_log, math_sigmoid, math_tanh
+from device.graph.reference_math import math_exp, math_gelu, math_log, math_pow, math_sigmoid, math_tanh
 from device.recipe.tpc_ops import ElementwiseOp
 
 __all__ = [
     "ELEMENTWISE",
-    "Array",
     "bf16_from_f32",
     "f32_from_bf16",
     "gemm",
     "mme_product",
 ]
 
-Array = NDArray[np.float32] | NDArray[np.uint16]
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
-Bf16 = NDArray[np.uint16]
 
 _BLOCK_K = 32
-_NAN_BITS = np.uint32(0x7FC00000)
-_SMALLEST_NORMAL = np.float32(2.0**-126)
 
 # Below it a value of 24 bits and unbounded exponent stays under 2^-126; the value itself is a tie and rounds up.
 _FLUSH_BELOW = 2.0**-126 - 2.0**-151
 
 
-def canonical(values: F32) -> F32:
-    """NaN of one bit pattern on every host."""
-    bits = np.where(np.isnan(values), _NAN_BITS, values.view(np.uint32))
-    return bits.view(np.float32)
+def mme_product(a: Array, b: Array) -> F32:
+    """A[m, k] x B[k, n] by the definition of the MME; a few passes over C for each element of K.
 
-
-def flush(values: F32) -> F32:
-    """A denormal becomes zero of its sign."""
-    return np.where(np.abs(values) < _SMALLEST_NORMAL, np.copysign(np.float32(0), values), values)
-
-
-def f32_from_bf16(bits: Bf16) -> F32:
-    return canonical(flush((bits.astype(np.uint32) << 16).view(np.float32)))
-
-
-def bf16_from_f32(values: F32) -> Bf16:
-    """Nearest even; too large is Inf, NaN is 0x7fc0, a denormal is zero of its sign."""
-    bits = canonical(flush(values)).view(np.uint32)
-    rounded = (bits + np.uint32(0x7FFF) + ((bits >> 16) & np.uint32(1))) >> 16
-    return rounded.astype(np.uint16)
-
-
-def mme_product(a: Bf16, b: Bf16) -> F32:
-    """A[m, k] x B[k, n] by the definition of the MME; a few passes over C for each element of K."""
+    Either operand is bf16 as bits, or float32 that holds fp32 or fp8 numbers.
+    """
     (m, k), n = a.shape, b.shape[1]
     padding = -k % _BLOCK_K
-    wide_a = np.pad(f32_from_bf16(a), ((0, 0), (0, padding))).astype(np.float64)
-    wide_b = np.pad(f32_from_bf16(b), ((0, padding), (0, 0))).astype(np.float64)
+    wide_a = np.pad(_operand(a), ((0, 0), (0, padding))).astype(np.float64)
+    wide_b = np.pad(_operand(b), ((0, padding), (0, 0))).astype(np.float64)
     result = np.zeros((m, n), np.float32)
     with np.errstate(all="ignore"):
         for block in range(0, k, _BLOCK_K):
@@ -85,7 +63,7 @@ def mme_product(a: Bf16, b: Bf16) -> F32:
     return canonical(result)
 
 
-def gemm(a: Bf16, b: Bf16, bias: F32 | None, has_relu: bool, output_bf16: bool) -> Array:
+def gemm(a: Array, b: Array, bias: F32 | None, has_relu: bool, output_bf16: bool) -> Array:
     """Product, bias, relu, cast. The bias is added under the rules of the MME, denormals included."""
     result = mme_product(a, b)
     if bias is not None:
@@ -96,14 +74,25 @@ def gemm(a: Bf16, b: Bf16, bias: F32 | None, has_relu: bool, output_bf16: bool) 
     return bf16_from_f32(result) if output_bf16 else result
 
 
-def _fused_multiply_add(a: F64, b: F64, c: F64) -> F64:
-    """a * b + c rounded once to fp32, as fp64 values; a and b are bf16, c is fp32.
+def _operand(values: Array) -> F32:
+    return f32_from_bf16(values) if values.dtype == np.uint16 else flush(values)
 
-    The product has 16 bits and is exact in fp64. Where the fp64 sum is not, the smaller operand, of at most 24 bits,
-    lies below 2^-28 of the sum; then the larger one, itself of 24 bits, is the nearest fp32 to the true sum and to the
-    fp64 one.
+
+def _fused_multiply_add(a: F64, b: F64, c: F64) -> F64:
+    """a * b + c rounded once to fp32, as fp64 values of fp32 numbers.
+
+    The product has 48 bits and is exact in fp64. A sum that is not gets an odd last bit (what was lost, TwoSum tells);
+    of 53 bits, rounded to odd, it rounds to 24 bits as the true sum does.
     """
-    total = a * b + c
+    product = a * b
+    total = product + c
+    of_c = total - product
+    lost = (product - (total - of_c)) + (c - of_c)
+    bits = total.view(np.int64)
+    is_below = np.signbit(lost) != np.signbit(total)
+    is_inexact = (lost != 0) & np.isfinite(total)
+    towards_zero = np.where(is_inexact & is_below, bits - 1, bits)
+    total = np.where(is_inexact, towards_zero | 1, bits).view(np.float64)
     flushed = np.where(np.abs(total) < _FLUSH_BELOW, np.copysign(0.0, total), total)
     return flushed.astype(np.float32).astype(np.float64)
 
@@ -117,6 +106,16 @@ def _relu(values: F32) -> F32:
 def _where(a: F32, b: F32, c: F32) -> F32:
     """A NaN counts as true."""
     return np.where(a != 0, b, c)
+
+
+def _where_i32(a: Array, b: Array, c: Array) -> Array:
+    chosen: Array = np.where(a != 0, b, c)
+    return chosen
+
+
+def _truth(compare: Callable[..., Any]) -> Callable[..., F32]:
+    """1 or 0."""
+    return lambda a, b: compare(a, b).astype(np.float32)
 
 
 def _max(a: F32, b: F32) -> F32:
@@ -135,12 +134,20 @@ _IN_F32: dict[ElementwiseOp, Callable[..., F32]] = {
     ElementwiseOp.DIV: np.divide,
     ElementwiseOp.MAX: _max,
     ElementwiseOp.MIN: _min,
+    ElementwiseOp.POW: math_pow,
+    ElementwiseOp.EQUAL: _truth(np.equal),
+    ElementwiseOp.NOT_EQUAL: _truth(np.not_equal),
+    ElementwiseOp.LESS: _truth(np.less),
+    ElementwiseOp.LESS_EQUAL: _truth(np.less_equal),
+    ElementwiseOp.GREATER: _truth(np.greater),
+    ElementwiseOp.GREATER_EQUAL: _truth(np.greater_equal),
     ElementwiseOp.WHERE: _where,
     ElementwiseOp.RELU: _relu,
     ElementwiseOp.NEG: np.negative,
     ElementwiseOp.ABS: np.abs,
     ElementwiseOp.SQRT: np.sqrt,
     ElementwiseOp.RSQRT: lambda a: np.float32(1) / np.sqrt(a),
+    ElementwiseOp.RECIPROCAL: lambda a: np.float32(1) / a,
     ElementwiseOp.EXP: math_exp,
     ElementwiseOp.LOG: math_log,
     ElementwiseOp.SIGMOID: math_sigmoid,
@@ -149,30 +156,61 @@ _IN_F32: dict[ElementwiseOp, Callable[..., F32]] = {
 }
 
 
-def _wide(operation: Callable[..., F32]) -> Callable[..., Array]:
-    """In fp32."""
+# Modulo 2^32, as numpy has it.
+_IN_I32: dict[ElementwiseOp, Callable[..., Array]] = {
+    ElementwiseOp.ADD: np.add,
+    ElementwiseOp.SUB: np.subtract,
+    ElementwiseOp.MUL: np.multiply,
+    ElementwiseOp.MAX: np.maximum,
+    ElementwiseOp.MIN: np.minimum,
+    ElementwiseOp.EQUAL: np.equal,
+    ElementwiseOp.NOT_EQUAL: np.not_equal,
+    ElementwiseOp.LESS: np.less,
+    ElementwiseOp.LESS_EQUAL: np.less_equal,
+    ElementwiseOp.GREATER: np.greater,
+    ElementwiseOp.GREATER_EQUAL: np.greater_equal,
+    ElementwiseOp.WHERE: _where_i32,
+    ElementwiseOp.RELU: lambda a: np.maximum(a, np.int32(0)),
+    ElementwiseOp.NEG: np.negative,
+    ElementwiseOp.ABS: np.abs,
+}
 
-    def run(*operands: F32) -> Array:
-        with np.errstate(all="ignore"):
-            return canonical(np.ascontiguousarray(operation(*operands)))
 
-    return run
-
-
-def _narrow(operation: Callable[..., F32]) -> Callable[..., Array]:
+def _through_f32(operation: Callable[..., F32], dtype: DataType) -> Callable[..., Array]:
     """Widen, compute in fp32, round."""
 
-    def run(*operands: Bf16) -> Array:
+    def run(*operands: Array) -> Array:
         with np.errstate(all="ignore"):
-            return bf16_from_f32(np.ascontiguousarray(operation(*[f32_from_bf16(operand) for operand in operands])))
+            result = np.ascontiguousarray(operation(*[decoded(operand, dtype) for operand in operands]))
+            return encoded(canonical(result), dtype)
 
     return run
+
+
+def _in_i32(operation: Callable[..., Array]) -> Callable[..., Array]:
+    def run(*operands: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return np.ascontiguousarray(operation(*operands), np.int32)
+
+    return run
+
+
+def _cast(source: DataType, target: DataType) -> Callable[..., Array]:
+    def run(operand: Array) -> Array:
+        with np.errstate(all="ignore"):
+            wide = decoded(operand, source)
+            return encoded(canonical(wide) if wide.dtype == np.float32 else wide, target)
+
+    return run
+
+
+def _definition(op: ElementwiseOp, dtype: DataType) -> Callable[..., Array]:
+    if op.cast_target is not None:
+        return _cast(dtype, op.cast_target)
+    return _in_i32(_IN_I32[op]) if dtype is DataType.I32 else _through_f32(_IN_F32[op], dtype)
 
 
 # By guid. Operands come with the dimensions of the result.
 ELEMENTWISE: dict[str, Callable[..., Array]] = {
-    **{op.guid(DataType.F32): _wide(operation) for op, operation in _IN_F32.items()},
-    **{op.guid(DataType.BF16): _narrow(operation) for op, operation in _IN_F32.items()},
-    ElementwiseOp.CAST.guid(DataType.F32): bf16_from_f32,
-    ElementwiseOp.CAST.guid(DataType.BF16): f32_from_bf16,
+    op.guid(dtype): _definition(op, dtype) for op in ElementwiseOp for dtype in op.types
 }

@@ -1,4 +1,4 @@
-"""exp, log, tanh, sigmoid and gelu as csrc/kernels/elementwise_math.h defines them, step by step in numpy's fp32.
+"""exp, log, pow, tanh, sigmoid and gelu as csrc/kernels/elementwise_math.h defines them, step by step in numpy's fp32.
 
 Every line is one rounding per operation; numpy does not fuse. The constants are those of the header: change both or
 neither.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["math_exp", "math_gelu", "math_log", "math_sigmoid", "math_tanh"]
+__all__ = ["math_exp", "math_gelu", "math_log", "math_pow", "math_sigmoid", "math_tanh"]
 
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
@@ -17,6 +17,8 @@ I32 = NDArray[np.int32]
 _F = np.float32
 _ROUNDER = _F(12582912.0)
 _ROUNDER_BITS = np.uint32(0x4B400000)
+_UNIT_FROM = _F(8388608.0)
+"""2^23: from here on every float is whole."""
 _SQRT_HALF_BITS = np.uint32(0x3F3504F3)
 _LN2_HIGH, _LN2_LOW = _F(0.693359375), _F(-2.12194440e-4)
 _LOWEST, _SMALLEST_NORMAL = np.finfo(np.float32).min, _F(2.0**-126)
@@ -78,6 +80,23 @@ def math_tanh(x: F32) -> F32:
         near = _polynomial(_TANH, square) * square * x + x
         far = _F(1) - _F(2) / (math_exp(size + size) + _F(1))
         return np.where(size < _F(0.625), near, np.where(x < 0, -far, far))
+
+
+def math_pow(x: F32, y: F32) -> F32:
+    with np.errstate(all="ignore"):
+        size = np.abs(y)
+        is_fine = size < _UNIT_FROM
+        whole = np.where(is_fine, size + _UNIT_FROM - _UNIT_FROM, size)
+        parity = (np.where(is_fine, whole, _F(0)) + _UNIT_FROM).view(np.uint32) & np.uint32(1)
+        is_middle = (size >= _UNIT_FROM) & (size < _F(16777216))
+        is_odd = np.where(is_middle, size.view(np.uint32) & np.uint32(1), parity) > 0
+        is_whole = whole == size
+        result = math_exp(y * math_log(np.abs(x)))
+        result = np.where((x < 0) & ~is_whole, _F(np.nan), result)
+        result = np.where((np.abs(x) == 1) & ((x == 1) | is_whole), _F(1), result)
+        result = np.where(y == 0, _F(1), result)
+        signed = np.where(is_whole & is_odd & np.signbit(x), -result, result)
+        return np.where((y != 0) & np.isnan(x), _F(np.nan), signed)
 
 
 def math_sigmoid(x: F32) -> F32:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from device.arrays import Array, numpy_type
 from device.dtypes import DataType
 from device.graph.ir import Node
 from device.graph.ops import BROADCAST, CONCAT, MEMCPY, RESHAPE, SLICE, TRANSPOSE
 from device.graph.params import ConcatParams, ConstantParams, ShapeParams, SliceParams, TransposeParams
 from device.graph.rules import params_of
+from device.recipe.descriptors import Constant
 
-__all__ = ["run_constant", "run_move"]
-
-Array = NDArray[Any]
+__all__ = ["filled", "run_constant", "run_move"]
 
 
 def run_move(node: Node, operands: list[Array]) -> Array:
@@ -28,9 +26,13 @@ def run_move(node: Node, operands: list[Array]) -> Array:
 def run_constant(node: Node, dtype: DataType) -> Array:
     params = params_of(node, ConstantParams)
     shape = params.dims[::-1]
-    if dtype is DataType.BF16:
-        return np.full(shape, params.bits, np.uint16)
-    return np.full(shape, params.bits, np.uint32).view(np.float32)
+    return filled(Constant(params.bits, dtype), shape)
+
+
+def filled(constant: Constant, shape: tuple[int, ...]) -> Array:
+    """An array that is one number everywhere."""
+    kind = np.dtype(f"u{constant.dtype.size_bytes}")
+    return np.full(shape, constant.bits, kind).view(numpy_type(constant.dtype))
 
 
 def _transpose(node: Node, operands: list[Array]) -> Array:

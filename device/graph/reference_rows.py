@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from device.arrays import Array, canonical, decoded, encoded
 from device.dtypes import DataType
-from device.graph.reference import Array, bf16_from_f32, canonical, f32_from_bf16
-from device.graph.reference_math import math_exp
+from device.graph.reference_math import math_exp, math_log
 from device.recipe.tpc_ops import RowOp
 
-__all__ = ["run_rows"]
+__all__ = ["run_columns", "run_rows"]
 
 F32 = NDArray[np.float32]
 
@@ -21,12 +21,17 @@ _LANES = 64
 
 def run_rows(op: RowOp, dtype: DataType, operands: list[Array], epsilon_bits: int) -> Array:
     """x, then gamma and beta in fp32; along the last axis of the array, the fast dimension."""
-    x = f32_from_bf16(operands[0].view(np.uint16)) if dtype is DataType.BF16 else operands[0].view(np.float32)
+    x = decoded(operands[0], dtype)
     parameters = [operand.view(np.float32) for operand in operands[1:]]
     epsilon = np.array([epsilon_bits], np.uint32).view(np.float32)[0]
     with np.errstate(all="ignore"):
         result = _RUN[op](x, parameters, epsilon)
-    return bf16_from_f32(result) if dtype is DataType.BF16 else canonical(result)
+    return encoded(canonical(result), dtype)
+
+
+def run_columns(op: RowOp, dtype: DataType, x: Array, axis: int) -> Array:
+    """A reduction along another axis, which becomes 1: a transpose and a row operation."""
+    return np.ascontiguousarray(np.moveaxis(run_rows(op, dtype, [np.moveaxis(x, axis, -1)], 0), -1, axis))
 
 
 def _reduce(x: F32, start: float, take: Callable[[F32, F32], F32]) -> F32:
@@ -52,6 +57,10 @@ def _max(x: F32) -> F32:
     return _reduce(x, -np.inf, lambda lane, x: np.where((lane > x) | np.isnan(lane), lane, x))
 
 
+def _min(x: F32) -> F32:
+    return _reduce(x, np.inf, lambda lane, x: np.where((lane < x) | np.isnan(lane), lane, x))
+
+
 def _scale(x: F32, epsilon: np.float32) -> F32:
     scale: F32 = np.float32(1) / np.sqrt(_sum(x * x) / np.float32(x.shape[-1]) + epsilon)
     return scale
@@ -60,6 +69,11 @@ def _scale(x: F32, epsilon: np.float32) -> F32:
 def _softmax(x: F32, parameters: list[F32], epsilon: np.float32) -> F32:
     exponentials = math_exp(x - _max(x))
     return exponentials / _sum(exponentials)
+
+
+def _log_softmax(x: F32, parameters: list[F32], epsilon: np.float32) -> F32:
+    below = x - _max(x)
+    return below - math_log(_sum(math_exp(below)))
 
 
 def _layer_norm(x: F32, parameters: list[F32], epsilon: np.float32) -> F32:
@@ -74,8 +88,11 @@ def _rms_norm(x: F32, parameters: list[F32], epsilon: np.float32) -> F32:
 
 _RUN: dict[RowOp, Callable[[F32, list[F32], np.float32], F32]] = {
     RowOp.SUM: lambda x, parameters, epsilon: _sum(x),
+    RowOp.MEAN: lambda x, parameters, epsilon: _sum(x) / np.float32(x.shape[-1]),
     RowOp.MAX: lambda x, parameters, epsilon: _max(x),
+    RowOp.MIN: lambda x, parameters, epsilon: _min(x),
     RowOp.SOFTMAX: _softmax,
+    RowOp.LOG_SOFTMAX: _log_softmax,
     RowOp.LAYER_NORM: _layer_norm,
     RowOp.RMS_NORM: _rms_norm,
 }

@@ -14,6 +14,8 @@ from device.graph.params import (
     ConcatParams,
     ConstantParams,
     GemmParams,
+    IndexParams,
+    ReduceParams,
     ShapeParams,
     SliceParams,
     TransposeParams,
@@ -22,6 +24,7 @@ from device.recipe.descriptors import Access
 
 __all__ = [
     "Dims",
+    "Inputs",
     "access_of",
     "batch_dims",
     "broadcast_dims",
@@ -29,13 +32,16 @@ __all__ = [
     "constant_dims",
     "elementwise_dims",
     "error_at",
+    "gather_dims",
     "gemm_dims",
     "gemm_mnk",
     "norm_dims",
+    "one_hot_dims",
     "params_of",
     "reduced_dims",
     "reshape_dims",
     "same_dims",
+    "scatter_dims",
     "slice_dims",
     "transpose_dims",
 ]
@@ -130,8 +136,45 @@ def same_dims(node: Node, inputs: Inputs) -> Dims:
 
 
 def reduced_dims(node: Node, inputs: Inputs) -> Dims:
-    """The fast dimension becomes 1."""
-    return (1, *inputs[0].shape[1:])
+    """The dimension of the params becomes 1."""
+    axis, shape = params_of(node, ReduceParams).axis, inputs[0].shape
+    _check_axis(node, axis, inputs[0])
+    return (*shape[:axis], 1, *shape[axis + 1 :])
+
+
+def gather_dims(node: Node, inputs: Inputs) -> Dims:
+    """The dimensions of the indices instead of the one that they count in."""
+    data, indices = inputs
+    axis = params_of(node, IndexParams).axis
+    _check_axis(node, axis, data)
+    return (*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :])
+
+
+def scatter_dims(node: Node, inputs: Inputs) -> Dims:
+    """The other way round: where the dimensions of the indices stood, `size` remains."""
+    data, indices = inputs
+    params, end = params_of(node, IndexParams), params_of(node, IndexParams).axis + len(indices.shape)
+    if params.axis < 0 or data.shape[params.axis : end] != indices.shape:
+        raise error_at(node, f"tensor {data} does not have the dimensions of the indices, {indices}, at {params.axis}")
+    _check_size(node, params.size)
+    return (*data.shape[: params.axis], params.size, *data.shape[end:])
+
+
+def one_hot_dims(node: Node, inputs: Inputs) -> Dims:
+    """A fast dimension of `size` before those of the indices."""
+    params = params_of(node, IndexParams)
+    _check_size(node, params.size)
+    return (params.size, *inputs[0].shape)
+
+
+def _check_axis(node: Node, axis: int, tensor: Tensor) -> None:
+    if not 0 <= axis < len(tensor.shape):
+        raise error_at(node, f"axis {axis}, tensor {tensor} has {len(tensor.shape)} dimensions")
+
+
+def _check_size(node: Node, size: int) -> None:
+    if not 1 <= size < 1 << 31:
+        raise error_at(node, f"{size} places; indices can tell 1 to 2^31 - 1 apart")
 
 
 def norm_dims(node: Node, inputs: Inputs) -> Dims:

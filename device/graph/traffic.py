@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from device.cost import GemmShape, Work, plan_geometry
+from device.graph.node_work import multiplied_type
 from device.recipe.descriptors import Copy, Descriptor, MmeGemm, Operand
-from device.spec import AsicSpec, MmeType
+from device.spec import AsicSpec
 
 __all__ = ["with_on_chip_traffic"]
 
@@ -35,7 +36,8 @@ def _with_traffic(descriptor: Descriptor, spec: AsicSpec) -> Descriptor:
 def _gemm_work(gemm: MmeGemm, spec: AsicSpec) -> Work:
     """Out of the SRAM the MME reads an operand as often as its walk says; what comes from the HBM is counted once."""
     shape = GemmShape(gemm.m, gemm.n, gemm.k, gemm.batch, gemm.transpose_a, gemm.transpose_b, gemm.is_b_shared)
-    plan = plan_geometry(shape, MmeType.BF16, spec.mme.geometry(gemm.geometry), spec.mme)
+    kind = multiplied_type(gemm.a_type, gemm.b_type)
+    plan = plan_geometry(shape, kind, spec.mme.geometry(gemm.geometry), spec.mme)
     a_bytes, b_bytes = _local_bytes((gemm.a,)), _local_bytes((gemm.b,))
     read_bytes = a_bytes + b_bytes
     write_bytes = gemm.work.hbm_write_bytes if gemm.c.is_on_chip else 0

@@ -9,35 +9,45 @@ from device.recipe.check import Hazard, check_sync, uncovered_hazards
 from device.recipe.descriptors import (
     Access,
     Constant,
+    ConvolutionOp,
     Copy,
     Descriptor,
+    Extent,
     Fill,
     Instruction,
+    MmeConvolution,
     MmeGemm,
     Operand,
     Place,
     SyncPoint,
+    TpcColumns,
     TpcElementwise,
+    TpcIndexed,
     TpcRows,
+    Window,
 )
 from device.recipe.dump import dump
 from device.recipe.launch import LaunchCost, Span, launch_cost
 from device.recipe.recipe import PatchPoint, Queue, Recipe, RecipeTensor, TensorRole
 from device.recipe.serialise import FORMAT_VERSION, from_bytes, to_bytes
-from device.recipe.tpc_ops import ElementwiseOp, RowOp
+from device.recipe.tpc_ops import ElementwiseOp, IndexOp, RowOp
 from device.recipe.validate import validate
 
 __all__ = [
     "FORMAT_VERSION",
     "Access",
     "Constant",
+    "ConvolutionOp",
     "Copy",
     "Descriptor",
     "ElementwiseOp",
+    "Extent",
     "Fill",
     "Hazard",
+    "IndexOp",
     "Instruction",
     "LaunchCost",
+    "MmeConvolution",
     "MmeGemm",
     "Operand",
     "PatchPoint",
@@ -49,8 +59,11 @@ __all__ = [
     "Span",
     "SyncPoint",
     "TensorRole",
+    "TpcColumns",
     "TpcElementwise",
+    "TpcIndexed",
     "TpcRows",
+    "Window",
     "check_sync",
     "dump",
     "from_bytes",

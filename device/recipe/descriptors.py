@@ -13,21 +13,27 @@ from typing import ClassVar
 from device.cost.work import Work
 from device.dtypes import DataType
 from device.engine_class import EngineClass
-from device.recipe.tpc_ops import ElementwiseOp, RowOp
+from device.recipe.tpc_ops import ElementwiseOp, IndexOp, RowOp
 
 __all__ = [
     "Access",
     "Constant",
+    "ConvolutionOp",
     "Copy",
     "Descriptor",
+    "Extent",
     "Fill",
     "Instruction",
+    "MmeConvolution",
     "MmeGemm",
     "Operand",
     "Place",
     "SyncPoint",
+    "TpcColumns",
     "TpcElementwise",
+    "TpcIndexed",
     "TpcRows",
+    "Window",
 ]
 
 
@@ -121,9 +127,9 @@ class DescriptorFrame:
 class MmeGemm(DescriptorFrame):
     """C[m, n] = A[m, k] x B[k, n], then bias[n] in fp32, then relu, then the cast to `output`; all that `batch` times.
 
-    A and B are bf16; with a transpose the matrix lies as [k, m] or [n, k]. The matrices of a batch follow each other;
-    with `is_b_shared` there is one B for all. An operand with a pitch is a window of a wider matrix: its rows begin so
-    many elements apart (only without a batch); None: dense. `geometry` is for display.
+    A and B are bf16, f32 or fp8; with a transpose the matrix lies as [k, m] or [n, k]. The matrices of a batch follow
+    each other; with `is_b_shared` there is one B for all. An operand with a pitch is a window of a wider matrix: its
+    rows begin so many elements apart (only without a batch); None: dense. `geometry` is for display.
     """
 
     READS = ("a", "b", "bias")
@@ -146,6 +152,81 @@ class MmeGemm(DescriptorFrame):
     is_b_shared: bool = False
     a_pitch: int | None = None
     b_pitch: int | None = None
+    a_type: DataType = DataType.BF16
+    b_type: DataType = DataType.BF16
+
+
+class ConvolutionOp(enum.StrEnum):
+    """The value is the guid."""
+
+    FORWARD = "spatial_convolution"
+    DEDX = "dedx"
+    DEDW = "dedw"
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A convolution along one dimension: `x` and `y` elements of image and result, `before` are zeros padded there."""
+
+    x: int
+    y: int
+    kernel: int
+    stride: int
+    dilation: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A convolution in two dimensions. Images are batch x height x width x channels, filters kernel height x kernel
+    width x channels x filters, results batch x height x width x filters; the last one changes fastest."""
+
+    batch: int
+    channels: int
+    filters: int
+    height: Extent
+    width: Extent
+
+    @property
+    def x_count(self) -> int:
+        return self.batch * self.height.x * self.width.x * self.channels
+
+    @property
+    def w_count(self) -> int:
+        return self.height.kernel * self.width.kernel * self.channels * self.filters
+
+    @property
+    def y_count(self) -> int:
+        return self.batch * self.height.y * self.width.y * self.filters
+
+
+@dataclass(frozen=True, slots=True)
+class MmeConvolution(DescriptorFrame):
+    """C = A (*) B, then bias in fp32, then relu, then the cast to `output`.
+
+    FORWARD  A image, B filters, C result
+    DEDX     A gradient of the result, B filters, C gradient of the image
+    DEDW     A image, B gradient of the result, C gradient of the filters
+
+    Each element of C is a sum in the order and the arithmetic of a gemm, over (kernel height, kernel width, channels),
+    (kernel height, kernel width, filters) and (batch, height, width); a place outside of A counts as +0.
+    """
+
+    READS = ("a", "b", "bias")
+    WRITES = ("c",)
+    ENGINES = frozenset({EngineClass.MME})
+
+    op: ConvolutionOp
+    a: Operand
+    b: Operand
+    bias: Operand | None
+    c: Operand
+    window: Window
+    relu: bool
+    output: DataType
+    geometry: str
+    a_type: DataType
+    b_type: DataType
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +298,48 @@ class TpcRows(DescriptorFrame):
 
 
 @dataclass(frozen=True, slots=True)
+class TpcColumns(DescriptorFrame):
+    """A reduction along the middle dimension of x, which is outer x count x inner, into outer x inner."""
+
+    READS = ("x",)
+    WRITES = ("output",)
+    ENGINES = frozenset({EngineClass.TPC})
+
+    op: RowOp
+    dtype: DataType
+    x: Operand
+    output: Operand
+    outer: int
+    count: int
+    inner: int
+
+
+@dataclass(frozen=True, slots=True)
+class TpcIndexed(DescriptorFrame):
+    """Places that `count` i32 indices name, each one of `size`.
+
+    GATHER       data is outer x size x inner, output[o, j, i] = data[o, indices[j], i], outer x count x inner
+    SCATTER_ADD  data is outer x count x inner; output, outer x size x inner, starts at zero, and
+                 output[o, indices[j], i] += data[o, j, i] in the order of j, in fp32, rounded to `dtype` at the end
+    ONE_HOT      no data; output is count x size, 1 at [j, indices[j]], else 0
+    """
+
+    READS = ("data", "indices")
+    WRITES = ("output",)
+    ENGINES = frozenset({EngineClass.TPC})
+
+    op: IndexOp
+    dtype: DataType
+    data: Operand | None
+    indices: Operand
+    output: Operand
+    outer: int
+    size: int
+    count: int
+    inner: int
+
+
+@dataclass(frozen=True, slots=True)
 class Copy(DescriptorFrame):
     """Elements from one place of device memory to another one, on the engine that its work names (DMA or TPC).
 
@@ -249,4 +372,4 @@ class Fill(DescriptorFrame):
     count: int
 
 
-Descriptor = MmeGemm | TpcElementwise | TpcRows | Copy | Fill
+Descriptor = MmeGemm | MmeConvolution | TpcElementwise | TpcRows | TpcColumns | TpcIndexed | Copy | Fill

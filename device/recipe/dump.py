@@ -5,7 +5,20 @@ An operand is a persistent tensor by name, `ws` the workspace, `sram` the SRAM; 
 
 from __future__ import annotations
 
-from device.recipe.descriptors import Copy, Descriptor, MmeGemm, Operand, Place, SyncPoint, TpcElementwise, TpcRows
+from device.dtypes import DataType
+from device.recipe.descriptors import (
+    Copy,
+    Descriptor,
+    MmeConvolution,
+    MmeGemm,
+    Operand,
+    Place,
+    SyncPoint,
+    TpcColumns,
+    TpcElementwise,
+    TpcIndexed,
+    TpcRows,
+)
 from device.recipe.recipe import Recipe
 
 __all__ = ["dump", "operation_text"]
@@ -36,10 +49,18 @@ def operation_text(descriptor: Descriptor) -> str:
     """What a descriptor does, in a few words."""
     if isinstance(descriptor, MmeGemm):
         return _gemm(descriptor)
+    if isinstance(descriptor, MmeConvolution):
+        return _convolution(descriptor)
     if isinstance(descriptor, TpcElementwise):
         return _program(descriptor)
     if isinstance(descriptor, TpcRows):
         return f"{descriptor.op.guid(descriptor.dtype)} {descriptor.rows} rows of {descriptor.columns}"
+    if isinstance(descriptor, TpcColumns):
+        extents = f"{descriptor.outer} x {descriptor.count} x {descriptor.inner}"
+        return f"{descriptor.op.guid(descriptor.dtype)} the middle of {extents}"
+    if isinstance(descriptor, TpcIndexed):
+        extents = f"{descriptor.outer} x {descriptor.size} x {descriptor.inner}"
+        return f"{descriptor.op.guid(descriptor.dtype)} {descriptor.count} of the middle of {extents}"
     if isinstance(descriptor, Copy):
         return f"copy {'x'.join(str(size) for size in descriptor.sizes)}"
     return f"fill x{descriptor.count} with {descriptor.value.bits:#x}"
@@ -50,7 +71,19 @@ def _gemm(gemm: MmeGemm) -> str:
     steps = [f"gemm {batch}{gemm.m}x{gemm.n}x{gemm.k}", gemm.geometry]
     optional = {"A^T": gemm.transpose_a, "B^T": gemm.transpose_b, "bias": gemm.bias is not None, "relu": gemm.relu}
     steps.extend(name for name, is_present in optional.items() if is_present)
-    return " ".join([*steps, gemm.output])
+    steps.append(gemm.output)
+    types = (gemm.a_type, gemm.b_type)
+    return " ".join(steps if types == (DataType.BF16, DataType.BF16) else [*steps, "of", *types])
+
+
+def _convolution(step: MmeConvolution) -> str:
+    window = step.window
+    kernel = f"{window.height.kernel}x{window.width.kernel}"
+    image = f"{window.batch}x{window.height.x}x{window.width.x}x{window.channels}"
+    optional = {"bias": step.bias is not None, "relu": step.relu}
+    marks = [name for name, is_present in optional.items() if is_present]
+    parts = [step.op, f"{window.filters} of {kernel} on {image}", step.geometry, *marks, step.output]
+    return " ".join([*parts, "of", step.a_type, step.b_type])
 
 
 def _program(step: TpcElementwise) -> str:

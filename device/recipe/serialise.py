@@ -7,8 +7,8 @@
       16      8   length of the payload in bytes
       24          payload: the recipe as JSON, ASCII, sorted keys, no white space
 
-Only this release's own format version is read: version 3 knows the SRAM and windows of matrices, which version 2 did
-not. Any other version is refused with the advice to compile the graph again.
+Only this release's own format version is read: version 4 knows convolutions, indices, reductions along any dimension
+and more types, which version 3 did not. Any other version is refused with the advice to compile the graph again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from device.recipe.validate import validate
 
 __all__ = ["FORMAT_VERSION", "from_bytes", "to_bytes"]
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 _MAGIC = b"GAUDIRCP"
 _HEADER = struct.Struct("<8sIIQ")

@@ -6,6 +6,8 @@
         stream = card.create_stream()
         result = stream.launch(recipe, {"A": a, "B": b, "C": c}).result()
 
+Or, with a buffer for each tensor and numpy arrays in and out: card.load(recipe)({"A": a, "B": b})["C"].
+
 Compiling is another process' business if it likes: nothing here imports device.graph. Two modes: `compute` carries out
 every operation, `model` computes nothing and paces launches so that box time equals device time.
 """
@@ -13,6 +15,7 @@ every operation, `model` computes nothing and paces launches so that box time eq
 from device.runtime.buffer import DeviceBuffer, MemorySpace
 from device.runtime.card import Card
 from device.runtime.event import Event
+from device.runtime.executable import Executable
 from device.runtime.launch import Launch, LaunchResult
 from device.runtime.network import Network
 from device.runtime.session import ExecutionMode
@@ -23,6 +26,7 @@ __all__ = [
     "Card",
     "DeviceBuffer",
     "Event",
+    "Executable",
     "ExecutionMode",
     "Launch",
     "LaunchResult",

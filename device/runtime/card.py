@@ -16,8 +16,10 @@ from device.engine_class import EngineClass
 from device.engines import ExecutionOptions
 from device.errors import BoxError, DeviceResetError, LaunchError
 from device.memory import Pattern
+from device.recipe import Recipe
 from device.runtime.buffer import DeviceBuffer, MemorySpace
 from device.runtime.commands import check_command, copy_command, download_command, fill_command, upload_command
+from device.runtime.executable import Executable
 from device.runtime.network import Network
 from device.runtime.session import ExecutionMode, Session, SessionOptions
 from device.runtime.stream import Stream, submitted
@@ -190,6 +192,10 @@ class Card:
         while self._state.pulse().status == CardStatus.IN_RESET:
             time.sleep(_LOOK_S)
         self._session = Session(self._box, self._state, self._session.options)
+
+    def load(self, recipe: Recipe) -> Executable:
+        """The recipe with a buffer for each of its tensors, to be called with numpy arrays."""
+        return Executable(self, recipe)
 
     def create_stream(self) -> Stream:
         stream = Stream(self._session, f"stream{len(self._streams)}")

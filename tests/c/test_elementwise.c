@@ -4,6 +4,9 @@
 #include "crc32c_kernel.h"
 #include "elementwise.h"
 #include "elementwise_kernel.h"
+#include "mme.h"
+
+#include <errno.h>
 
 /* ---- CRC-32C -------------------------------------------------------------------------------------------------------- */
 
@@ -67,6 +70,18 @@ static float rectify(float value)
     return isnan(value) || value > 0.0f ? value : 0.0f;
 }
 
+/* One operation through a variant, as a program of one step. */
+static void run_one(const struct ew_functions *ew, enum ew_op op, enum ew_type type, enum ew_type result, const void *a,
+                    const void *b, void *out, size_t count)
+{
+    static _Alignas(64) uint32_t registers[3 * EW_BLOCK];
+    const struct ew_input inputs[2] = {{a, type, 1, count}, {b, type, 1, count}};
+    const struct ew_step step = {.op = op, .type = type, .result = result, .sources = {0, 1, 0}};
+    const struct ew_program program = {
+        .inputs = inputs, .steps = &step, .input_count = 2, .step_count = 1, .out = out, .count = count};
+    ew->run(&program, 0, count, registers);
+}
+
 static void test_elementwise_variant(const struct ew_functions *ew)
 {
     enum { COUNT = 4099 };
@@ -82,14 +97,14 @@ static void test_elementwise_variant(const struct ew_functions *ew)
         ha[i] = i % 7 ? (uint16_t)draw(&random) : draw_special(&random);
         hb[i] = i % 11 ? (uint16_t)draw(&random) : draw_special(&random);
     }
-    ew->add_f32(a, b, sum, COUNT);
-    ew->mul_f32(a, b, product, COUNT);
-    ew->relu_f32(a, positive, COUNT);
-    ew->add_bf16(ha, hb, hsum, COUNT);
-    ew->mul_bf16(ha, hb, hproduct, COUNT);
-    ew->relu_bf16(ha, hpositive, COUNT);
-    ew->cast_f32_to_bf16(a, cast, COUNT);
-    ew->cast_bf16_to_f32(ha, wide, COUNT);
+    run_one(ew, EW_ADD, EW_F32, EW_F32, a, b, sum, COUNT);
+    run_one(ew, EW_MUL, EW_F32, EW_F32, a, b, product, COUNT);
+    run_one(ew, EW_RELU, EW_F32, EW_F32, a, a, positive, COUNT);
+    run_one(ew, EW_ADD, EW_BF16, EW_BF16, ha, hb, hsum, COUNT);
+    run_one(ew, EW_MUL, EW_BF16, EW_BF16, ha, hb, hproduct, COUNT);
+    run_one(ew, EW_RELU, EW_BF16, EW_BF16, ha, ha, hpositive, COUNT);
+    run_one(ew, EW_CAST, EW_F32, EW_BF16, a, a, cast, COUNT);
+    run_one(ew, EW_CAST, EW_BF16, EW_F32, ha, ha, wide, COUNT);
     for (size_t i = 0; i < COUNT; i++) {
         wrong += !is_same(sum[i], a[i] + b[i]);
         wrong += !is_same(product[i], a[i] * b[i]);
@@ -104,25 +119,110 @@ static void test_elementwise_variant(const struct ew_functions *ew)
     snprintf(detail, sizeof detail, "%zu values differ", wrong);
     check(wrong == 0, "elementwise equal to slow rules:", detail);
 
-    ew->add_f32(a, b, a, COUNT);
+    run_one(ew, EW_ADD, EW_F32, EW_F32, a, b, a, COUNT);
     check(memcmp(a, sum, sizeof sum) == 0, "elementwise", "in place");
-    ew->mul_bf16(ha, hb, hb, COUNT);
+    run_one(ew, EW_MUL, EW_BF16, EW_BF16, ha, hb, hb, COUNT);
     check(memcmp(hb, hproduct, sizeof hproduct) == 0, "elementwise bf16", "in place");
 }
 
-/* The public functions are one call each; the table behind them is what has variants. */
+/* Every operation on every type that has it, bit for bit what the plain variant gives. */
+static void test_variants_agree(const struct ew_functions *ew)
+{
+    enum { COUNT = 1031 };
+    static uint32_t a[COUNT], b[COUNT], wanted[COUNT], found[COUNT];
+    struct random random = {12};
+    size_t wrong = 0, compared = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        a[i] = i % 2 ? draw(&random) : bits_of((float)(int32_t)draw(&random) / 268435456.0f);
+        b[i] = i % 3 ? draw(&random) : bits_of((float)(int32_t)(draw(&random) % 9) - 4.0f);
+    }
+    for (int op = 0; op < EW_OP_COUNT; op++)
+        for (int type = 0; type < EW_TYPE_COUNT; type++)
+            for (int result = 0; result < EW_TYPE_COUNT; result++) {
+                struct ew_input inputs[2] = {{a, (enum ew_type)type, 1, COUNT}, {b, (enum ew_type)type, 1, COUNT}};
+                struct ew_step step = {(enum ew_op)op, (enum ew_type)type, (enum ew_type)result, {0, 1, 0}};
+                struct ew_program program = {inputs, NULL, &step, 2, 0, 1, wanted, COUNT};
+                memset(wanted, 0, sizeof wanted);
+                memset(found, 0, sizeof found);
+                if (ew_run(&program, 1) != 0)
+                    continue; /* not an operation of that type */
+                static _Alignas(64) uint32_t registers[3 * EW_BLOCK];
+                ew_functions_plain.run(&program, 0, COUNT, registers);
+                program.out = found;
+                ew->run(&program, 0, COUNT, registers);
+                wrong += memcmp(wanted, found, sizeof wanted) != 0;
+                compared++;
+            }
+    char detail[60];
+    snprintf(detail, sizeof detail, "%zu of %zu differ from the plain variant", wrong, compared);
+    check(wrong == 0 && compared > 80, "elementwise variants:", detail);
+}
+
+/* Threads, in items that are cut within a row or a repeat. */
+static void test_elementwise_threads(void)
+{
+    enum { COUNT = 3000001 };
+    float *a = malloc(COUNT * sizeof *a), *one = malloc(COUNT * sizeof *a), *many = malloc(COUNT * sizeof *a);
+    struct random random = {13};
+    if (!a || !one || !many)
+        exit(1);
+    for (size_t i = 0; i < COUNT; i++)
+        a[i] = float_of(draw(&random));
+    const struct ew_input inputs[2] = {{a, EW_F32, 1, COUNT}, {a, EW_F32, COUNT, 1}};
+    const struct ew_step steps[2] = {{EW_MUL, EW_F32, EW_F32, {0, 1, 0}}, {EW_EXP, EW_F32, EW_F32, {2, 0, 0}}};
+    struct ew_program program = {inputs, NULL, steps, 2, 0, 2, one, COUNT};
+    check(ew_run(&program, 1) == 0, "elementwise", "one thread");
+    program.out = many;
+    check(ew_run(&program, 4) == 0 && memcmp(one, many, COUNT * sizeof *a) == 0, "elementwise", "four threads, same bits");
+    struct ew_rows rows = {EW_ROW_SOFTMAX, EW_F32, COUNT / 1000, 1000, a, one, NULL, NULL, 0.0f};
+    check(ew_run_rows(&rows, 1) == 0, "rows", "one thread");
+    rows.out = many;
+    check(ew_run_rows(&rows, 4) == 0 && memcmp(one, many, COUNT / 1000 * 1000 * sizeof *a) == 0, "rows", "four threads");
+    struct ew_columns columns = {EW_ROW_SUM, EW_F32, 3, 1000, 1000, a, one};
+    check(ew_run_columns(&columns, 1) == 0, "columns", "one thread");
+    columns.out = many;
+    check(ew_run_columns(&columns, 4) == 0 && memcmp(one, many, 3000 * sizeof *a) == 0, "columns", "four threads");
+    free(a);
+    free(one);
+    free(many);
+}
+
+static void test_elementwise_errors(void)
+{
+    float x[4] = {0}, out[4];
+    const struct ew_input inputs[1] = {{x, EW_F32, 1, 4}};
+    const struct ew_step good = {EW_ADD, EW_F32, EW_F32, {0, 0, 0}};
+    struct ew_step bad[] = {good, good, good, good, good};
+    bad[0].op = EW_OP_COUNT;
+    bad[1].sources[1] = 1;
+    bad[2].result = EW_BF16;
+    bad[3].type = bad[3].result = EW_BF16;
+    bad[4] = (struct ew_step){EW_EXP, EW_I32, EW_I32, {0, 0, 0}};
+    struct ew_program program = {inputs, NULL, &good, 1, 0, 1, out, 4};
+    check(ew_run(&program, 1) == 0, "elementwise", "the good program runs");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        program.steps = &bad[i];
+        check(ew_run(&program, 1) == -EINVAL, "elementwise", "a bad step is refused");
+    }
+    struct ew_rows rows = {EW_ROW_LAYER_NORM, EW_F32, 1, 4, x, out, NULL, NULL, 0.0f};
+    check(ew_run_rows(&rows, 1) == -EINVAL, "rows", "a norm without gamma is refused");
+    struct ew_columns columns = {EW_ROW_SOFTMAX, EW_F32, 1, 2, 2, x, out};
+    check(ew_run_columns(&columns, 1) == -EINVAL, "columns", "only reductions");
+}
+
 static void test_elementwise(void)
 {
     test_elementwise_variant(&ew_functions_plain);
     test_elementwise_variant(ew_probe());
-    test_elementwise_variant(&(const struct ew_functions){.add_f32 = ew_add_f32,
-                                                          .add_bf16 = ew_add_bf16,
-                                                          .mul_f32 = ew_mul_f32,
-                                                          .mul_bf16 = ew_mul_bf16,
-                                                          .relu_f32 = ew_relu_f32,
-                                                          .relu_bf16 = ew_relu_bf16,
-                                                          .cast_f32_to_bf16 = ew_cast_f32_to_bf16,
-                                                          .cast_bf16_to_f32 = ew_cast_bf16_to_f32});
+    test_variants_agree(ew_probe());
+#ifdef __x86_64__
+    if (mme_variant_available(MME_AVX2)) {
+        test_elementwise_variant(&ew_functions_avx2);
+        test_variants_agree(&ew_functions_avx2);
+    }
+#endif
+    test_elementwise_threads();
+    test_elementwise_errors();
 }
 
 int main(void)

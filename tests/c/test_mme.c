@@ -34,7 +34,7 @@ static void test_random_shapes(size_t rounds)
             if (!mme_variant_available(v))
                 continue;
             struct mme_gemm gemm = aim(&test, test.output);
-            compare(&test, v, mme_gemm_bf16(v, &gemm, 1), "public");
+            compare(&test, v, mme_multiply(v, &gemm, 1), "public");
             for (unsigned threads = 1; threads <= 3; threads++) {
                 struct mme_kernel kernel = *mme_probe_kernel(v);
                 kernel.block_rows = 1 + draw_below(&random, 3);
@@ -55,13 +55,13 @@ static void test_large_shape(bool transpose, size_t k)
     const struct shape shape = {613, 619, k, 3, transpose, transpose};
     struct test_case test = make_case(&random, &shape, WIDE_EXPONENTS, transpose ? 7 : 0);
     struct mme_gemm gemm = aim(&test, test.expected);
-    check(mme_gemm_bf16(MME_PLAIN, &gemm, 2) == 0, "plain with two threads", "runs");
+    check(mme_multiply(MME_PLAIN, &gemm, 2) == 0, "plain with two threads", "runs");
     for (int variant = MME_AVX2; variant < MME_VARIANT_COUNT; variant++)
         for (int threads = 1; threads <= 2; threads++) {
             if (!mme_variant_available((enum mme_variant)variant))
                 continue;
             gemm = aim(&test, test.output);
-            compare(&test, (enum mme_variant)variant, mme_gemm_bf16((enum mme_variant)variant, &gemm, threads), "large");
+            compare(&test, (enum mme_variant)variant, mme_multiply((enum mme_variant)variant, &gemm, threads), "large");
         }
     free_case(&test);
 }
@@ -80,7 +80,7 @@ static void test_environment(enum mme_variant variant)
     feclearexcept(FE_ALL_EXCEPT);
     feraiseexcept(FE_DIVBYZERO);
     fesetround(FE_UPWARD);
-    const int status = mme_gemm_bf16(variant, &gemm, 1);
+    const int status = mme_multiply(variant, &gemm, 1);
     const int round = fegetround();
     const int flags = fetestexcept(FE_ALL_EXCEPT);
     fesetround(FE_TONEAREST);
@@ -99,7 +99,7 @@ static void test_denormals_live_on(enum mme_variant variant)
     const uint16_t one = 0x3f80;
     float c = 0.0f;
     const struct mme_gemm gemm = {.a = &one, .b = &one, .c = &c, .m = 1, .n = 1, .k = 1, .lda = 1, .ldb = 1, .ldc = 1};
-    check(mme_gemm_bf16(variant, &gemm, 1) == 0 && smallest_normal * 0.5f > 0.0f, "FTZ and DAZ are gone after",
+    check(mme_multiply(variant, &gemm, 1) == 0 && smallest_normal * 0.5f > 0.0f, "FTZ and DAZ are gone after",
           mme_variant_name(variant));
 }
 
@@ -107,7 +107,7 @@ static void test_denormals_live_on(enum mme_variant variant)
 
 static void expect(const struct mme_gemm *gemm, enum mme_variant variant, int threads, int status, const char *what)
 {
-    check(mme_gemm_bf16(variant, gemm, threads) == status, "error for", what);
+    check(mme_multiply(variant, gemm, threads) == status, "error for", what);
 }
 
 static void test_errors(void)

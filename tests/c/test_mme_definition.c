@@ -55,7 +55,7 @@ static size_t count_differences(enum wrong wrong, enum kind kind)
     struct test_case test = make_case(&random, &shape, kind, 0);
     struct mme_gemm gemm = aim(&test, test.expected);
     size_t differences = 0;
-    check(mme_gemm_bf16(MME_PLAIN, &gemm, 1) == 0, "plain runs on", KIND_NAMES[kind]);
+    check(mme_multiply(MME_PLAIN, &gemm, 1) == 0, "plain runs on", KIND_NAMES[kind]);
     for (size_t i = 0; i < gemm.m; i++)
         for (size_t j = 0; j < gemm.n; j++)
             differences += bits_of(wrong_dot(wrong, &gemm, i, j)) != bits_of(gemm.c[i * gemm.ldc + j]);
@@ -129,7 +129,7 @@ static void test_known_answers(enum mme_variant variant)
         const size_t k = KNOWN[i].k;
         const struct mme_gemm gemm = {.a = a, .b = b, .c = &c, .m = 1, .n = 1, .k = k, .lda = k, .ldb = 1, .ldc = 1};
         char detail[160];
-        const int status = mme_gemm_bf16(variant, &gemm, 1);
+        const int status = mme_multiply(variant, &gemm, 1);
         snprintf(detail, sizeof detail, "%s: %s gives 0x%08x, not 0x%08x", KNOWN[i].name, mme_variant_name(variant),
                  (unsigned)bits_of(c), (unsigned)KNOWN[i].result);
         check(status == 0 && bits_of(c) == KNOWN[i].result, "known answer", detail);
@@ -148,7 +148,7 @@ static void test_known_epilogue(enum mme_variant variant)
         const struct mme_epilogue epilogue = {.bias = bias, .relu = relu, .output_bf16 = true, .c16 = c};
         const struct mme_gemm gemm = {
             .a = a, .b = b, .m = 1, .n = 8, .k = 1, .lda = 1, .ldb = 8, .ldc = 8, .epilogue = &epilogue};
-        check(mme_gemm_bf16(variant, &gemm, 1) == 0 && memcmp(c, expected[relu], sizeof c) == 0, "known epilogue",
+        check(mme_multiply(variant, &gemm, 1) == 0 && memcmp(c, expected[relu], sizeof c) == 0, "known epilogue",
               mme_variant_name(variant));
     }
 }

@@ -34,6 +34,7 @@ VARIANTS = {
     "mme_amx.c": ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mamx-tile", "-mamx-bf16"),
     "crc32c_sse42.c": ("-msse4.2", "-mpclmul"),
     "elementwise_avx2.c": ("-mavx2",),
+    "elementwise_avx512.c": ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"),
 }
 
 

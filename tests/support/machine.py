@@ -5,11 +5,27 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from device.arrays import Array, decoded, numpy_type
 from device.dtypes import DataType
-from device.graph.interpret import numpy_type
-from device.graph.reference import ELEMENTWISE, Array, gemm
-from device.graph.reference_rows import run_rows
-from device.recipe import Copy, Descriptor, Fill, MmeGemm, Operand, Place, Recipe, TpcElementwise, TpcRows
+from device.graph.reference import ELEMENTWISE, gemm
+from device.graph.reference_convolution import convolution
+from device.graph.reference_moves import filled
+from device.graph.reference_rows import run_columns, run_rows
+from device.indexing import run_indexed
+from device.recipe import (
+    Copy,
+    Descriptor,
+    Fill,
+    MmeConvolution,
+    MmeGemm,
+    Operand,
+    Place,
+    Recipe,
+    TpcColumns,
+    TpcElementwise,
+    TpcIndexed,
+    TpcRows,
+)
 
 BF16 = DataType.BF16
 
@@ -69,8 +85,13 @@ class Machine:
         elif isinstance(descriptor, TpcRows):
             result = self.rows(descriptor)
         elif isinstance(descriptor, Fill):
-            bits = np.uint16 if descriptor.value.dtype is BF16 else np.uint32
-            result = np.full(descriptor.count, descriptor.value.bits, bits)
+            result = filled(descriptor.value, (descriptor.count,))
+        elif isinstance(descriptor, MmeConvolution):
+            result = self.convolution(descriptor)
+        elif isinstance(descriptor, TpcColumns):
+            result = self.columns(descriptor)
+        elif isinstance(descriptor, TpcIndexed):
+            result = self.indexed(descriptor)
         else:
             result = self.elementwise(descriptor)
         return target, np.ascontiguousarray(result).view(np.uint8).reshape(-1)
@@ -86,15 +107,15 @@ class Machine:
     def gemm(self, step: MmeGemm) -> np.ndarray:
         a_shape = (step.k, step.m) if step.transpose_a else (step.m, step.k)
         b_shape = (step.n, step.k) if step.transpose_b else (step.k, step.n)
-        a = self.matrix(step.a, a_shape, step.a_pitch)
-        b = self.matrix(step.b, b_shape, step.b_pitch)
+        a = self.matrix(step.a, a_shape, step.a_pitch, step.a_type)
+        b = self.matrix(step.b, b_shape, step.b_pitch, step.b_type)
         a = a.reshape(step.batch, -1)
         b = np.broadcast_to(b, (step.batch, b.size)) if step.is_b_shared else b.reshape(step.batch, -1)
         return np.stack([self.product(step, one, other) for one, other in zip(a, b, strict=True)])
 
-    def matrix(self, operand: Operand, shape: tuple[int, int], pitch: int | None) -> np.ndarray:
+    def matrix(self, operand: Operand, shape: tuple[int, int], pitch: int | None, dtype: DataType) -> np.ndarray:
         """The elements of a window, or of dense matrices, one after the other."""
-        data = self.bytes_of(operand).view(np.uint16)
+        data = self.values(operand, dtype)
         if pitch is None:
             return data
         rows, width = shape
@@ -105,6 +126,25 @@ class Machine:
         b = b.reshape(step.n, step.k).T if step.transpose_b else b.reshape(step.k, step.n)
         bias = None if step.bias is None else self.bytes_of(step.bias).view(np.float32)
         return gemm(a, b, bias, step.relu, step.output is BF16)
+
+    def values(self, operand: Operand, dtype: DataType) -> np.ndarray:
+        return decoded(self.bytes_of(operand).view(numpy_type(dtype)), dtype)
+
+    def convolution(self, step: MmeConvolution) -> np.ndarray:
+        types = (step.a_type, step.b_type)
+        places = zip((step.a, step.b), types, strict=True)
+        a, b = (self.bytes_of(operand).view(numpy_type(dtype)) for operand, dtype in places)
+        bias = None if step.bias is None else self.bytes_of(step.bias).view(np.float32)
+        return convolution(step.op, step.window, (a, b), types, bias, step.relu, step.output is BF16)
+
+    def columns(self, step: TpcColumns) -> np.ndarray:
+        x = self.bytes_of(step.x).view(numpy_type(step.dtype)).reshape(step.outer, step.count, step.inner)
+        return run_columns(step.op, step.dtype, x, 1)
+
+    def indexed(self, step: TpcIndexed) -> np.ndarray:
+        data = None if step.data is None else self.bytes_of(step.data).view(numpy_type(step.dtype))
+        indices = self.bytes_of(step.indices).view(np.int32)
+        return run_indexed(step.op, step.dtype, data, indices, (step.outer, step.size, step.count, step.inner))
 
     def rows(self, step: TpcRows) -> np.ndarray:
         x, *parameters = [self.bytes_of(operand) for operand in step.inputs]
@@ -117,8 +157,7 @@ class Machine:
             data = self.bytes_of(operand).view(numpy_type(dtype))
             registers.append(data[np.arange(step.count) // access.repeat % access.period])
         for constant in step.constants:
-            bits = np.uint16 if constant.dtype is BF16 else np.uint32
-            registers.append(np.full(step.count, constant.bits, bits).view(numpy_type(constant.dtype)))
+            registers.append(filled(constant, (step.count,)))
         for each in step.program:
             operands = [registers[source] for source in each.sources]
             registers.append(ELEMENTWISE[each.op.guid(each.dtype)](*operands))

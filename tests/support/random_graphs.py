@@ -7,13 +7,13 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from device.arrays import Array
 from device.dtypes import DataType
-from device.graph import Graph, GraphBuilder, Tensor
-from device.graph.reference import Array
-from device.recipe import ElementwiseOp
+from device.graph import ConvolutionParams, Graph, GraphBuilder, Tensor
+from device.recipe import ConvolutionOp, ElementwiseOp
 from device.spec import load_spec
 
-BF16, F32 = DataType.BF16, DataType.F32
+BF16, F32, I32 = DataType.BF16, DataType.F32, DataType.I32
 SPECS = st.sampled_from([load_spec("gaudi2"), load_spec("gaudi3")])
 SEEDS = st.integers(0, 2**32 - 1)
 SLOW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,11 +36,12 @@ def random_graph(rng: random.Random) -> Graph:
     return g.build()
 
 
-UNARY = [op for op in ElementwiseOp if op.input_count == 1]
+UNARY = [op for op in ElementwiseOp if op.input_count == 1 and op.cast_target is None]
 BINARY = [op for op in ElementwiseOp if op.input_count == 2]
 KINDS = [
     *("gemm", "batch", "unary", "unary", "binary", "binary", "cast", "copy", "bias", "layer", "where", "rows", "norm"),
     *("transpose", "reshape", "halves", "join", "column", "constant", "zeros", "broadcast", "again", "undo"),
+    *("whole", "fp8", "index", "convolution"),
 ]
 
 
@@ -49,6 +50,8 @@ def random_step(g: GraphBuilder, pool: list[Tensor], bias: Tensor, rng: random.R
     a = rng.choice(pool[-3:])
     same = [tensor for tensor in pool if tensor.dtype is a.dtype]
     kind = rng.choice(KINDS)
+    if kind == "convolution":
+        return random_convolution(g, a, rng.choice(same), rng)
     if kind in ("gemm", "layer", "batch"):
         return random_product(g, pool, bias, kind, rng)
     if kind == "bias":
@@ -61,15 +64,56 @@ def random_step(g: GraphBuilder, pool: list[Tensor], bias: Tensor, rng: random.R
         return g.where(a, rng.choice(same), rng.choice(same))
     if kind == "again":
         return g.add(g.exp(a), g.exp(a))
+    if kind == "whole":
+        whole = g.cast(a, I32)
+        return g.cast(g.where(g.less(whole, g.constant(3, (1,), I32)), g.neg(whole), whole), a.dtype)
+    if kind == "fp8":
+        narrow = g.cast(a, rng.choice([DataType.FP8_143, DataType.FP8_152, DataType.FP8_143_448]))
+        return g.cast(g.transpose(narrow, (1, 0)), a.dtype)
+    if kind == "index":
+        return random_index(g, a, rng)
     if kind in ("rows", "norm"):
         return random_rows(g, a, bias, rng)
     return random_move(g, a, rng.choice(same), kind, rng)
+
+
+def random_index(g: GraphBuilder, a: Tensor, rng: random.Random) -> Tensor:
+    """Indices that are computed, and within range whatever a is."""
+    side, axis = a.shape[0], rng.randrange(2)
+    row = g.reshape(g.slice(a, (0, 0), (side, 1)), (side,))
+    whole = g.cast(g.minimum(g.maximum(row, 0.0), float(side - 1)), I32)
+    indices = g.minimum(g.maximum(whole, 0), side - 1)
+    if rng.random() < 0.3:
+        return g.one_hot(indices, side, a.dtype)
+    return g.gather(a, indices, axis) if rng.random() < 0.5 else g.scatter_add(a, indices, axis, side)
+
+
+def random_convolution(g: GraphBuilder, a: Tensor, b: Tensor, rng: random.Random) -> Tensor:
+    """One channel and one filter as large as the image, so that the result of all three operations is that large."""
+    side = min(a.shape[0], 9)
+    before = (side - 1) // 2
+    padding = (before, side - 1 - before) * 2
+    images = [g.reshape(g.slice(each, (0, 0), (side, side)), (1, side, side, 1)) for each in (a, b)]
+    filters = g.reshape(images[1], (1, 1, side, side))
+    op = rng.choice(list(ConvolutionOp))
+    params = ConvolutionParams((side, side), padding=padding, size=(side, side) if op is ConvolutionOp.DEDX else None)
+    inputs = (images[0], images[1] if op is ConvolutionOp.DEDW else filters)
+    result = g.convolution_node(op, inputs, params, rng.choice([BF16, F32]))
+    small = g.reshape(g.relu(result) if rng.random() < 0.5 else result, (side, side))
+    if side == a.shape[0]:
+        return small
+    whole = g.cast(a, small.dtype)
+    beside = g.slice(whole, (side, 0), (a.shape[0], side))
+    return g.concat((g.concat((small, beside), 0), g.slice(whole, (0, side), whole.shape)), 1)
 
 
 def random_product(g: GraphBuilder, pool: list[Tensor], bias: Tensor, kind: str, rng: random.Random) -> Tensor:
     narrow = [tensor for tensor in pool if tensor.dtype is BF16]
     a, b = rng.choice(narrow), rng.choice(narrow)
     transposes = rng.random() < 0.5, rng.random() < 0.5
+    if rng.random() < 0.4:
+        types = [BF16, F32, DataType.FP8_152, DataType.FP8_143]
+        a, b = g.cast(a, rng.choice(types)), g.cast(b, rng.choice(types))
     dtype = rng.choice([BF16, F32])
     side = a.shape[0]
     if kind == "batch":
@@ -82,14 +126,15 @@ def random_product(g: GraphBuilder, pool: list[Tensor], bias: Tensor, kind: str,
 
 
 def random_rows(g: GraphBuilder, a: Tensor, bias: Tensor, rng: random.Random) -> Tensor:
-    kind = rng.choice(["softmax", "layer", "rms", "sum", "max"])
-    if kind == "softmax":
-        return g.softmax(a)
+    kind = rng.choice(["softmax", "log", "layer", "rms", "sum", "max", "min", "mean"])
+    if kind in ("softmax", "log"):
+        return g.softmax(a) if kind == "softmax" else g.log_softmax(a)
     if kind == "layer":
         return g.layer_norm(a, bias, bias)
     if kind == "rms":
         return g.rms_norm(a, bias)
-    return g.sub(a, g.reduce_sum(a) if kind == "sum" else g.reduce_max(a))
+    reduce = {"sum": g.reduce_sum, "max": g.reduce_max, "min": g.reduce_min, "mean": g.reduce_mean}[kind]
+    return g.sub(a, reduce(a, rng.randrange(2)))
 
 
 def random_move(g: GraphBuilder, a: Tensor, b: Tensor, kind: str, rng: random.Random) -> Tensor:

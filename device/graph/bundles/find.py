@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from device.graph.ir import Graph, Node
 from device.graph.ops import BATCH_GEMM, GEMM, gemm_params
+from device.graph.params import ReduceParams
 from device.graph.program import program_of
 from device.recipe.tpc_ops import parse_row
 
@@ -74,7 +75,8 @@ def sliced_dims(graph: Graph, node: Node, axis: int) -> tuple[int | None, ...] |
     if node.guid in GEMM_GUIDS:
         return _matrix_dims(graph, node, axis)
     if parse_row(node.guid) is not None:
-        return None if axis == 0 else (axis, *(None for _ in node.inputs[1:]))
+        along = node.params.axis if isinstance(node.params, ReduceParams) else 0
+        return None if axis == along else (axis, *(None for _ in node.inputs[1:]))
     if program_of(node) is None:
         return None
     extent = graph.tensor(node.outputs[0]).shape[axis]

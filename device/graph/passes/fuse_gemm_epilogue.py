@@ -6,19 +6,22 @@ from dataclasses import replace
 
 from device.dtypes import DataType
 from device.graph.ir import Graph, Node
-from device.graph.ops import GEMM, MME_GUIDS, gemm_params
+from device.graph.ops import GEMM, mme_params
+from device.recipe.descriptors import ConvolutionOp
 
 __all__ = ["fuse_gemm_epilogue"]
+
+_WITH_BIAS = (GEMM, ConvolutionOp.FORWARD)
 
 _RELU_GUID = {DataType.F32: "relu_fwd_f32", DataType.BF16: "relu_fwd_bf16"}
 
 
 def fuse_gemm_epilogue(graph: Graph) -> Graph:
-    """Move a bias, a relu and a cast to bf16 that follow a gemm into the gemm.
+    """Move a bias, a relu and a cast to bf16 that follow a gemm or a convolution into it.
 
     before: gemm -> add_fwd_f32(bias) -> relu_fwd_f32 -> cast_f32_to_bf16 -> c      after: gemm [bias relu] -> c:bf16
 
-    A batch_gemm takes no bias.
+    A batch_gemm takes no bias, nor do dedx and dedw.
 
     Slices of a bundle stay as they are. Needs inferred dimensions. Fuses while the result in between has one consumer
     and is not persistent; the bias has to be an fp32 row. Keeps every value bit for bit, with one exception: an fp32
@@ -26,7 +29,7 @@ def fuse_gemm_epilogue(graph: Graph) -> Graph:
     """
     replaced: dict[str, Node | None] = {}
     for node in graph.nodes:
-        if node.guid in MME_GUIDS and node.bundle is None:
+        if mme_params(node) is not None and node.bundle is None:
             _absorb_chain(graph, node, replaced)
     if not replaced:
         return graph
@@ -56,14 +59,15 @@ def _only_consumer(graph: Graph, node: Node) -> Node | None:
 
 def _absorbed(graph: Graph, gemm: Node, following: Node) -> Node | None:
     """The gemm with `following` in its epilogue, or None if that does not fit behind what is there already."""
-    params = gemm_params(gemm)
+    params = mme_params(gemm)
+    assert params is not None, "the caller has looked"
     result = graph.tensor(gemm.outputs[0])
     joined = replace(gemm, outputs=following.outputs)
     if following.guid == _RELU_GUID[result.dtype]:
         return replace(joined, params=replace(params, has_relu=True))
     if following.guid == "cast_f32_to_bf16":
         return joined
-    is_free_for_bias = gemm.guid == GEMM and len(gemm.inputs) == 2 and not params.has_relu
+    is_free_for_bias = gemm.guid in _WITH_BIAS and len(gemm.inputs) == 2 and not params.has_relu
     if following.guid == "add_fwd_f32" and is_free_for_bias and following.inputs[0] == result.name:
         bias = graph.tensor(following.inputs[1])
         if bias.shape == result.shape[:1]:

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from device.cost import plan_gemm
 from device.graph.ir import Graph, Node
-from device.graph.node_work import gemm_shape
-from device.graph.ops import MME_GUIDS, gemm_params
-from device.spec import AsicSpec, MmeType
+from device.graph.node_work import mme_shape, mme_type
+from device.graph.ops import mme_params
+from device.graph.params import ConvolutionParams, GemmParams
+from device.spec import AsicSpec
 
 __all__ = ["select_mme_geometry"]
 
@@ -21,10 +22,11 @@ def select_mme_geometry(graph: Graph, spec: AsicSpec) -> Graph:
     Needs inferred dimensions. Keeps every value bit for bit: the arithmetic does not depend on the geometry.
     """
     return graph.with_nodes(
-        _with_geometry(graph, node, spec) if node.guid in MME_GUIDS else node for node in graph.nodes
+        node if (params := mme_params(node)) is None else _with_geometry(graph, node, params, spec)
+        for node in graph.nodes
     )
 
 
-def _with_geometry(graph: Graph, node: Node, spec: AsicSpec) -> Node:
-    geometry = plan_gemm(gemm_shape(graph, node), MmeType.BF16, spec.mme).geometry
-    return replace(node, params=replace(gemm_params(node), geometry=geometry))
+def _with_geometry(graph: Graph, node: Node, params: GemmParams | ConvolutionParams, spec: AsicSpec) -> Node:
+    geometry = plan_gemm(mme_shape(graph, node), mme_type(graph, node), spec.mme).geometry
+    return replace(node, params=replace(params, geometry=geometry))

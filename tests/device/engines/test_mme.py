@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from device.arrays import decoded, encoded
 from device.card import FaultRecord
 from device.cost import Work
 from device.dtypes import DataType
@@ -15,8 +16,10 @@ from device.engine_class import EngineClass
 from device.engines import ExecutionOptions, bind
 from device.engines.mme import available_variants, gemm_reference
 from device.graph import reference
+from device.graph.reference import mme_product
 from device.recipe import MmeGemm, SyncPoint
 
+BF16, F32, FP8 = DataType.BF16, DataType.F32, DataType.FP8_152
 M, N, K = 20, 24, 70
 WORK = Work(EngineClass.MME, 1, 0, 0, 0, 2 * M * N * K)
 
@@ -105,3 +108,69 @@ def test_a_bit_flip_changes_one_bit_of_one_element_always_the_same(step: Any, qu
         assert int(result[places[0]] ^ right[places[0]]).bit_count() == 1
         changes.append((places[0], result[places[0]]))
     assert changes[0] == changes[1]
+
+
+def _floats(seed: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Mixed exponents, cancellation, products at the border of the denormal numbers, some denormals."""
+    random = np.random.default_rng(seed)
+    numbers = random.normal(size=shape) * 2.0 ** random.integers(-4, 5, shape)
+    tiny = random.random(shape) < 0.3
+    numbers[tiny] = (random.normal(size=shape) * 2.0 ** random.integers(-66, -60, shape))[tiny]
+    numbers[random.random(shape) < 0.05] = 1e-40
+    return numbers.astype(np.float32)
+
+
+@pytest.mark.parametrize("variant", available_variants())
+@pytest.mark.parametrize(("transpose_a", "transpose_b"), [(False, False), (True, False), (False, True)])
+def test_f32_operands_multiply_by_the_same_rules(variant: str, transpose_a: bool, transpose_b: bool) -> None:
+    a, b = _floats(1, (23, 70)), _floats(2, (70, 37))
+    small = np.abs(a) < 1e-10
+    a[:, :35] *= np.where(small[:, :35], 1, 2.0**-60).astype(np.float32)
+    wanted = mme_product(a, b)
+    left = np.ascontiguousarray(a.T) if transpose_a else a
+    right = np.ascontiguousarray(b.T) if transpose_b else b
+    found = gemm_reference(left, right, variant=variant, transpose_a=transpose_a, transpose_b=transpose_b)
+    assert found.tobytes() == wanted.tobytes()
+
+
+def test_f32_products_are_not_rounded_before_they_are_added() -> None:
+    """1 + 2^-12 squared needs 25 bits; its last one survives the subtraction only if the product was exact."""
+    x = 1 + 2.0**-12
+    a, b = np.array([[1, 0, x]], np.float32), np.array([[-1], [0], [x]], np.float32)
+    for variant in available_variants():
+        assert gemm_reference(a, b, variant=variant)[0, 0] == np.float32(2.0**-11 + 2.0**-24), variant
+
+
+@pytest.mark.parametrize("types", [(FP8, FP8), (FP8, BF16), (F32, FP8), (BF16, F32)])
+def test_narrow_operands_are_widened_exactly(types: Any, place: Any, memory: Any, views: Any, quiet: Any) -> None:
+    arrays = [
+        encoded(_floats(n, shape), dtype) for n, shape, dtype in zip((1, 2), ((M, K), (K, N)), types, strict=True)
+    ]
+    a, b, c = place(memory, *arrays, np.zeros((M, N), np.float32))
+    gemm = MmeGemm(
+        0,
+        "n",
+        (),
+        SyncPoint(0, 1),
+        WORK,
+        a,
+        b,
+        None,
+        c,
+        M,
+        N,
+        K,
+        False,
+        False,
+        False,
+        F32,
+        "2xh",
+        1,
+        False,
+        None,
+        None,
+        *types,
+    )
+    bind(gemm, views, ExecutionOptions()).run(quiet)
+    wanted = mme_product(*(decoded(each, dtype) for each, dtype in zip(arrays, types, strict=True)))
+    assert views(c).tobytes() == wanted.tobytes()

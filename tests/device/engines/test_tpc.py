@@ -9,18 +9,34 @@ from typing import Any
 import numpy as np
 import pytest
 
+from device.arrays import encoded, numpy_type
 from device.cost import Work
 from device.dtypes import DataType
 from device.engine_class import EngineClass
 from device.engines import ExecutionOptions, bind
+from device.errors import LaunchError
 from device.graph.reference import ELEMENTWISE
-from device.graph.reference_rows import run_rows
-from device.recipe import Access, Constant, ElementwiseOp, Instruction, RowOp, SyncPoint, TpcElementwise, TpcRows
+from device.graph.reference_rows import run_columns, run_rows
+from device.indexing import run_indexed
+from device.recipe import (
+    Access,
+    Constant,
+    ElementwiseOp,
+    IndexOp,
+    Instruction,
+    RowOp,
+    SyncPoint,
+    TpcColumns,
+    TpcElementwise,
+    TpcIndexed,
+    TpcRows,
+)
 
-F32, BF16 = DataType.F32, DataType.BF16
+F32, BF16, I32 = DataType.F32, DataType.BF16, DataType.I32
+FLOATS = (F32, BF16)
 WORK = Work(EngineClass.TPC, 1, 0, 0, 0, 0)
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 88.8, -104.5, 0.625, 1e-40, -1e-40, 3.4e38, -3.4e38, np.inf, -np.inf, np.nan]
-ALL_OPS = [(op, dtype) for op in ElementwiseOp for dtype in DataType]
+ALL_OPS = [(op, dtype) for op in ElementwiseOp for dtype in op.types]
 
 
 def _values(count: int, dtype: DataType, seed: int) -> Any:
@@ -29,11 +45,15 @@ def _values(count: int, dtype: DataType, seed: int) -> Any:
     numbers = (random.normal(size=count) * 8).astype(np.float32)
     numbers[: count // 4] = random.integers(0, 1 << 32, count // 4).astype(np.uint32).view(np.float32)
     numbers[-len(SPECIAL) :] = random.permutation(np.array(SPECIAL, np.float32))[:count]
+    if dtype is I32:
+        return numbers.view(np.int32)
+    if dtype.is_fp8:
+        return random.integers(0, 256, count).astype(np.uint8)
     return numbers if dtype is F32 else (numbers.view(np.uint32) >> 16).astype(np.uint16)
 
 
 def _zeros(count: int, dtype: DataType) -> Any:
-    return np.zeros(count, np.float32 if dtype is F32 else np.uint16)
+    return np.zeros(count, numpy_type(dtype))
 
 
 def _run(step: Any, views: Any, quiet: Any) -> bytes:
@@ -58,7 +78,7 @@ def test_every_operation_equals_its_definition(
     assert _run(step, views, quiet) == ELEMENTWISE[op.guid(dtype)](*values).tobytes()
 
 
-@pytest.mark.parametrize("dtype", DataType)
+@pytest.mark.parametrize("dtype", [F32, BF16, I32])
 @pytest.mark.parametrize(
     ("count", "repeat", "period"),
     [
@@ -87,9 +107,9 @@ def test_program_equals_its_instructions_one_by_one(place: Any, memory: Any, vie
     source, output = place(memory, x, _zeros(x.size, BF16))
     program = (
         Instruction(ElementwiseOp.MUL, BF16, (0, 1)),
-        Instruction(ElementwiseOp.CAST, BF16, (2,)),
+        Instruction(ElementwiseOp.CAST_TO_F32, BF16, (2,)),
         Instruction(ElementwiseOp.EXP, F32, (3,)),
-        Instruction(ElementwiseOp.CAST, F32, (4,)),
+        Instruction(ElementwiseOp.CAST_TO_BF16, F32, (4,)),
         Instruction(ElementwiseOp.ADD, BF16, (5, 0)),
     )
     access, constant = (Access(1, x.size),), (Constant(0x3F00, BF16),)
@@ -97,7 +117,7 @@ def test_program_equals_its_instructions_one_by_one(place: Any, memory: Any, vie
         0, "n", (), SyncPoint(0, 1), WORK, (source,), (BF16,), access, constant, program, output, x.size
     )
     half = np.full_like(x, 0x3F00)
-    wide = ELEMENTWISE["cast_bf16_to_f32"](ELEMENTWISE["mul_fwd_bf16"](x, half))
+    wide = ELEMENTWISE["cast_bf16_to_f32"](ELEMENTWISE["mult_fwd_bf16"](x, half))
     narrow = ELEMENTWISE["cast_f32_to_bf16"](ELEMENTWISE["exp_fwd_f32"](wide))
     assert _run(step, views, quiet) == ELEMENTWISE["add_fwd_bf16"](narrow, x).tobytes()
 
@@ -110,7 +130,7 @@ def test_an_operation_may_write_over_its_input(place: Any, memory: Any, views: A
 
 
 @pytest.mark.parametrize("op", RowOp)
-@pytest.mark.parametrize("dtype", DataType)
+@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("columns", [1, 63, 64, 65, 1000])
 def test_every_row_operation_equals_its_definition(
     op: RowOp, dtype: DataType, columns: int, place: Any, memory: Any, views: Any, quiet: Any
@@ -122,6 +142,54 @@ def test_every_row_operation_equals_its_definition(
     step = TpcRows(0, "n", (), SyncPoint(0, 1), WORK, op, dtype, tuple(inputs), output, rows, columns, epsilon)
     wanted = run_rows(op, dtype, [x.reshape(rows, columns), *parameters], epsilon)
     assert _run(step, views, quiet) == wanted.tobytes()
+
+
+@pytest.mark.parametrize("op", [op for op in RowOp if op.is_reduction])
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("extents", [(1, 1, 2), (3, 65, 1), (2, 200, 127), (1, 5, 300)])
+def test_every_reduction_along_the_middle_equals_its_definition(
+    op: RowOp, dtype: DataType, extents: Any, place: Any, memory: Any, views: Any, quiet: Any
+) -> None:
+    outer, count, inner = extents
+    x = _values(outer * count * inner, dtype, count)
+    source, output = place(memory, x, _zeros(outer * inner, dtype))
+    step = TpcColumns(0, "n", (), SyncPoint(0, 1), WORK, op, dtype, source, output, outer, count, inner)
+    assert _run(step, views, quiet) == run_columns(op, dtype, x.reshape(extents), 1).tobytes()
+
+
+INDEX_CASES = [(op, dtype) for op in IndexOp for dtype in op.types]
+
+
+@pytest.mark.parametrize(("op", "dtype"), INDEX_CASES)
+def test_indices_say_what_is_read_or_written(
+    op: IndexOp, dtype: DataType, place: Any, memory: Any, views: Any, quiet: Any
+) -> None:
+    outer, size, count, inner = (1, 6, 9, 1) if op is IndexOp.ONE_HOT else (2, 6, 9, 5)
+    indices = np.random.default_rng(0).integers(0, size, count).astype(np.int32)
+    data = _values(outer * (size if op is IndexOp.GATHER else count) * inner, dtype, 1)
+    written = count * size if op is IndexOp.ONE_HOT else outer * inner * (count if op is IndexOp.GATHER else size)
+    places = place(memory, indices, data, _zeros(written, dtype))
+    given = None if op is IndexOp.ONE_HOT else places[1]
+    step = TpcIndexed(
+        0, "n", (), SyncPoint(0, 1), WORK, op, dtype, given, places[0], places[2], outer, size, count, inner
+    )
+    wanted = run_indexed(op, dtype, None if given is None else data, indices, (outer, size, count, inner))
+    assert _run(step, views, quiet) == wanted.tobytes()
+
+
+@pytest.mark.parametrize("wrong", [-1, 6])
+def test_an_index_out_of_range_names_the_node(wrong: int, place: Any, memory: Any, views: Any, quiet: Any) -> None:
+    table, indices, output = place(memory, _values(6, F32, 0), np.array([0, wrong], np.int32), _zeros(2, F32))
+    step = TpcIndexed(0, "rows", (), SyncPoint(0, 1), WORK, IndexOp.GATHER, F32, table, indices, output, 1, 6, 2, 1)
+    with pytest.raises(LaunchError, match=rf"node rows: index {wrong} at place 1 is outside 0 .. 5"):
+        _run(step, views, quiet)
+
+
+def test_a_scatter_adds_in_fp32_in_the_order_of_the_indices() -> None:
+    """bf16: 256 + 1 + 1 would stay 256 if each sum were rounded."""
+    data = encoded(np.array([256, 1, 1, 5], np.float32), BF16)
+    sums = run_indexed(IndexOp.SCATTER_ADD, BF16, data, np.array([1, 1, 1, 0], np.int32), (1, 3, 4, 1))
+    assert sums.tolist() == encoded(np.array([5, 258, 0], np.float32), BF16).tolist()
 
 
 def test_order_of_a_sum_is_the_defined_one_and_another_order_differs() -> None:

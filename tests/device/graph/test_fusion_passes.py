@@ -95,9 +95,9 @@ def test_types_may_change_within_a_kernel() -> None:
     assert isinstance(step, TpcElementwise)
     assert [each.op for each in step.program] == [
         ElementwiseOp.RELU,
-        ElementwiseOp.CAST,
+        ElementwiseOp.CAST_TO_BF16,
         ElementwiseOp.EXP,
-        ElementwiseOp.CAST,
+        ElementwiseOp.CAST_TO_F32,
     ]
 
 

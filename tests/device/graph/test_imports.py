@@ -14,11 +14,13 @@ command_copy_work command_fill_work command_read_work copy_work
 elementwise_work engine_clock_hz fill_work gemm_work macs_per_second nic_busy_bytes_per_s nic_cost
 nic_ps_per_byte operation_cost pcie_bytes_per_s pcie_cost
 plan_gemm plan_geometry row_work"""
-RECIPE = """Access Constant Copy Descriptor ElementwiseOp FORMAT_VERSION Fill Hazard Instruction LaunchCost MmeGemm
-Operand PatchPoint Place Queue Recipe RecipeTensor RowOp Span SyncPoint TensorRole TpcElementwise TpcRows check_sync
-dump from_bytes launch_cost to_bytes uncovered_hazards validate"""
-GRAPH = """DataType GemmParams Graph GraphBuilder Node OPTIONAL_PASSES PIPELINE Tensor compile_graph graph_from_json
-graph_to_json known_guids run_pipeline"""
+RECIPE = """Access Constant ConvolutionOp Copy Descriptor ElementwiseOp Extent FORMAT_VERSION Fill Hazard
+IndexOp Instruction LaunchCost MmeConvolution MmeGemm Operand PatchPoint Place Queue Recipe
+RecipeTensor RowOp Span SyncPoint TensorRole TpcColumns TpcElementwise TpcIndexed TpcRows Window
+check_sync dump from_bytes launch_cost to_bytes uncovered_hazards validate"""
+GRAPH = """AdamState AdamW ConvolutionParams DataType GemmParams Graph GraphBuilder Node OPTIONAL_PASSES
+PIPELINE Sgd Tensor compile_graph cross_entropy gradients graph_from_json graph_to_json known_guids
+mean_squared_error run_pipeline with_gradients"""
 
 
 @pytest.mark.parametrize(

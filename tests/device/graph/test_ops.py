@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -13,9 +14,9 @@ from device.graph import GraphBuilder, Tensor, known_guids
 from device.graph.interpret import interpret
 from device.graph.params import constant_of, f32_bits
 from device.graph.reference import bf16_from_f32, f32_from_bf16
-from device.recipe import ElementwiseOp, RowOp
+from device.recipe import ElementwiseOp, IndexOp, RowOp
 
-BF16, F32 = DataType.BF16, DataType.F32
+BF16, F32, I32 = DataType.BF16, DataType.F32, DataType.I32
 
 
 def numbers(*shape: int, seed: int = 0) -> np.ndarray:
@@ -33,6 +34,8 @@ def evaluate(build: Callable[..., Tensor], *arrays: np.ndarray) -> np.ndarray:
 X, Y = numbers(4, 5), numbers(4, 5, seed=1)
 ROW, COLUMN = numbers(5, seed=2), numbers(4, 1, seed=3)
 ONE = np.ones(5, np.float32)
+CUBE = numbers(2, 3, 4)
+PLACES = np.array([3, 0, 3], np.float32)
 
 MEANINGS: list[tuple[str, Callable[..., Tensor], tuple[np.ndarray, ...], np.ndarray]] = [
     ("add a row", lambda g, x, r: g.add(x, r), (X, ROW), X + ROW),
@@ -72,6 +75,33 @@ MEANINGS: list[tuple[str, Callable[..., Tensor], tuple[np.ndarray, ...], np.ndar
     ("slice", lambda g, x: g.slice(x, (1, 2), (4, 4)), (X,), X[2:4, 1:4]),
     ("concat rows", lambda g, x, y: g.concat((x, y, x), 1), (X, Y), np.concatenate([X, Y, X])),
     ("concat columns", lambda g, x, y: g.concat((x, y), 0), (X, Y), np.concatenate([X, Y], axis=1)),
+    ("power", lambda g, x, y: g.pow(g.abs(x), y), (X, Y), np.abs(X) ** Y),
+    ("square", lambda g, x: g.pow(x, 2.0), (X,), X * X),
+    ("cube", lambda g, x: g.pow(x, 3), (X,), X**3),
+    ("reciprocal", lambda g, x: g.reciprocal(x), (X,), 1 / X),
+    ("equal", lambda g, x: g.equal(x, g.relu(x)), (X,), X >= 0),
+    ("not equal", lambda g, x: g.not_equal(x, g.relu(x)), (X,), X < 0),
+    ("less", lambda g, x, y: g.less(x, y), (X, Y), X < Y),
+    ("less or equal", lambda g, x: g.less_equal(x, g.relu(x)), (X,), np.ones_like(X)),
+    ("greater", lambda g, x, y: g.greater(x, y), (X, Y), X > Y),
+    ("greater or equal", lambda g, x: g.greater_equal(g.neg(x), 0.0), (X,), X <= 0),
+    ("integers", lambda g, x: g.cast(g.cast(g.mul(x, 9.0), I32), F32), (X,), np.rint(X * 9)),
+    ("fp8", lambda g, x: g.cast(g.cast(x, DataType.FP8_152), F32), (X,), X.astype(ml_dtypes.float8_e5m2)),
+    ("mean", lambda g, x: g.reduce_mean(x), (X,), X.mean(axis=1, keepdims=True)),
+    ("mean of columns", lambda g, x: g.reduce_mean(x, 1), (X,), X.mean(axis=0, keepdims=True)),
+    ("sum in the middle", lambda g, x: g.reduce_sum(x, 1), (CUBE,), CUBE.sum(axis=1, keepdims=True)),
+    ("min of columns", lambda g, x: g.reduce_min(x, 1), (X,), X.min(axis=0, keepdims=True)),
+    ("log softmax", lambda g, x: g.log_softmax(x), (X,), X - np.log(np.exp(X).sum(axis=1, keepdims=True))),
+    ("gather rows", lambda g, x, i: g.embedding(x, g.cast(i, I32)), (X, PLACES), X[[3, 0, 3]]),
+    ("gather columns", lambda g, x, i: g.gather(x, g.cast(i, I32), 0), (X, PLACES), X[:, [3, 0, 3]]),
+    (
+        "scatter rows",
+        lambda g, x, i: g.scatter_add(x, g.cast(i, I32), 1, 4),
+        (X[:3], PLACES),
+        np.stack([X[1], 0 * X[0], 0 * X[0], X[0] + X[2]]),
+    ),
+    ("one-hot", lambda g, i: g.one_hot(g.cast(i, I32), 4), (PLACES,), np.eye(4)[[3, 0, 3]]),
+    ("split", lambda g, x: g.sub(*g.split(g.slice(x, (0, 0), (4, 4)), (2, 2), 0)), (X,), X[:, :2] - X[:, 2:4]),
     ("constant", lambda g, x: g.mul(x, g.constant(0.5, (1,), F32)), (X,), X / 2),
     ("zeros", lambda g, x: g.add(x, g.zeros((5,), F32)), (X,), X),
 ]
@@ -138,6 +168,17 @@ REFUSED: list[tuple[Callable[[GraphBuilder], Tensor], str]] = [
         lambda g: g.batch_gemm(square(g, dtype=BF16, dims=(4, 6, 2)), square(g, "y", BF16, (6, 4, 3))),
         r"the batch is \(2,\) in A, tensor x.* but \(3,\) in B, tensor y",
     ),
+    (lambda g: g.reduce_sum(square(g), 2), r"axis 2, tensor x.* has 2 dimensions"),
+    (lambda g: g.exp(square(g, dtype=I32)), r"there is no guid 'exp_fwd_i32'; near it are: exp_fwd_"),
+    (lambda g: g.gather(square(g), square(g, "y"), 0), r"input 1, tensor y:f32.*, has to be i32"),
+    (
+        lambda g: g.scatter_add(square(g), square(g, "y", I32, (3,)), 1, 9),
+        r"tensor x.* does not have the dimensions of the indices, y:i32\[3\], at 1",
+    ),
+    (lambda g: g.one_hot(square(g, dtype=I32), 0), r"0 places"),
+    (lambda g: g.split(square(g), (3, 2), 0)[0], r"\(3, 2\) do not split dimension 0 of tensor x"),
+    (lambda g: g.add(square(g, dtype=I32), 0.5), r"0.5 is no i32 constant"),
+    (lambda g: g.add(1.0, 2.0), r"needs a tensor among its operands"),
     (lambda g: g.constant(1.0, (), F32), r"dimensions \(\); at least one"),
     (lambda g: g.broadcast(square(g), (4, 6, 1, 1, 1, 2)), r"more than 5"),
 ]
@@ -150,7 +191,7 @@ def test_wrong_operands_are_refused_with_node_and_tensor(build: Callable[[GraphB
 
 
 def test_every_guid_of_the_tpc_is_known() -> None:
-    wanted = {op.guid(dtype) for op in (*ElementwiseOp, *RowOp) for dtype in DataType}
+    wanted = {op.guid(dtype) for op in (*ElementwiseOp, *RowOp, *IndexOp) for dtype in op.types}
     assert wanted <= set(known_guids())
 
 

@@ -143,7 +143,7 @@ def test_an_engine_error_names_recipe_and_node_and_stops_the_stream(
             return -12
 
     class _Library:
-        mme_gemm_bf16 = _Broken()
+        mme_multiply = _Broken()
 
     monkeypatch.setattr("device.engines.mme.lib", _Library)
     failed = stream.launch(recipe, buffers)

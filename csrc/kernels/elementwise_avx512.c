@@ -1,0 +1,6 @@
+/* The TPC's operations for AVX-512 F, BW, DQ, VL. */
+#include "elementwise_columns.h"
+#include "elementwise_program.h"
+#include "elementwise_rows.h"
+
+const struct ew_functions ew_functions_avx512 = {.run = run_program, .rows = run_rows, .columns = run_columns};
