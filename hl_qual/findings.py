@@ -64,6 +64,11 @@ CATALOGUE = {
     "TPC_MISCOMPARE": Cause(Severity.FATAL, _REPLACE),
     "DMA_MISCOMPARE": Cause(Severity.FATAL, _REPLACE),
     "HBM_MISCOMPARE": Cause(Severity.FATAL, _REPLACE),
+    "HBM_BANDWIDTH": Cause(Severity.ERROR, "check clock and temperature of the card; compare with the other cards"),
+    "PCIE_BANDWIDTH": Cause(
+        Severity.ERROR, "check slot and link width (hl-smi -q), then -gen and -lanes of this command"
+    ),
+    "RESET_INCOMPLETE": Cause(Severity.ERROR, "read the kernel log, then reload the driver and run again"),
     "MME_THROUGHPUT": Cause(Severity.ERROR, "check throttling, power limit and cooling; compare with the other cards"),
     "POWER_BELOW_WINDOW": Cause(
         Severity.ERROR, "check power limit, clock and throttling (hl-smi -q); compare with the other cards"

@@ -86,6 +86,8 @@ class Outcome:
     coverage: Coverage | None = None
     retests: tuple[Retest, ...] = ()
     series: tuple[Series, ...] = ()
+    own_resets: int = 0
+    """Resets of the card that belonged to the test."""
 
     def to_json(self) -> dict[str, object]:
         """Plain values for the result pipe and the JSON report."""
@@ -94,6 +96,7 @@ class Outcome:
             "findings": [finding.to_json() for finding in self.findings],
             "metrics": [asdict(metric) for metric in self.metrics],
             "coverage": None if self.coverage is None else asdict(self.coverage),
+            "own_resets": self.own_resets,
             "retests": [{**asdict(retest), "failure_rate": retest.failure_rate} for retest in self.retests],
             "series": [asdict(series) for series in self.series],
         }
@@ -109,6 +112,7 @@ class Outcome:
         findings, metrics, retests, series = cast("tuple[list[dict[str, Any]], ...]", lists)
         return Outcome(
             verdict=Verdict(str(values["verdict"])),
+            own_resets=int(str(values["own_resets"])),
             findings=tuple(finding_from_json(finding) for finding in findings),
             metrics=tuple(Metric(**metric) for metric in metrics),
             coverage=Coverage(**coverage) if isinstance(coverage, dict) else None,

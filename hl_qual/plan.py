@@ -30,6 +30,7 @@ class JobFacts:
     seed: int
     limits: Mapping[str, Mapping[str, float]]
     directory: str
+    rounds: int = 1
 
 
 def select_family(options: Options, found: str | None, snapshots: Sequence[DeviceSnapshot]) -> str:
@@ -68,6 +69,14 @@ def select_cards(options: Options, cards: Sequence[DeviceSnapshot]) -> tuple[Dev
     return tuple(sorted(chosen, key=lambda card: card.pci.bus_id))
 
 
+def _switches(options: Options) -> dict[str, str | None]:
+    """Those of the test, and its selector if that has a mode."""
+    own = dict(options.own)
+    if options.selector is not None and options.selector_mode is not None:
+        own[options.selector.word] = options.selector_mode
+    return own
+
+
 def jobs_for(options: Options, cards: Sequence[DeviceSnapshot], facts: JobFacts) -> list[Job]:
     """One job a card; cards that are tested one after another have no peers."""
     return [
@@ -77,12 +86,12 @@ def jobs_for(options: Options, cards: Sequence[DeviceSnapshot], facts: JobFacts)
             family=facts.family,
             device_index=card.index,
             device=device_id(card),
-            duration_s=options.duration_s or facts.default_duration_s,
+            duration_s=(options.duration_s or facts.default_duration_s) * facts.rounds,
             iterations=options.iterations,
             seed=facts.seed,
             limits=facts.limits[card.name],
             directory=facts.directory,
-            switches=dict(options.own),
+            switches=_switches(options),
             rank=rank if options.is_parallel else 0,
             ranks=len(cards) if options.is_parallel else 1,
         )

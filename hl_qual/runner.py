@@ -134,6 +134,7 @@ def _finding_of(error: Exception) -> Finding:
         errors.OutOfDeviceMemoryError: "ALLOCATION",
         errors.DeviceResetError: "DEVICE_RESET",
         errors.CardLostError: "DEVICE_LOST",
+        errors.EccError: "ECC_UNCORRECTED",
     }
     if isinstance(error, errors.EccError):
         return Finding("ECC_UNCORRECTED", text, engine="HBM", address=f"0x{error.address:x}")

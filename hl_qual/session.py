@@ -28,7 +28,7 @@ from hl_qual.monitor_ini import Bounds
 from hl_qual.operational import device_id
 from hl_qual.outcome import Outcome, Verdict
 from hl_qual.plan import JobFacts, jobs_for
-from hl_qual.plugins.api import Job, Plugin, Preparation
+from hl_qual.plugins.api import HasRounds, Job, Plugin, Preparation
 from hl_qual.ports import with_ports
 from hl_qual.report.lines import defused
 from hl_qual.report.model import CardReport, Ending, Report
@@ -155,7 +155,16 @@ def _facts(setting: Setting, scene: Scene, directory: Path) -> JobFacts:
         seed=setting.seed,
         limits=_plugin_limits(setting, scene),
         directory=str(directory),
+        rounds=_rounds(setting),
     )
+
+
+def _rounds(setting: Setting) -> int:
+    """How often the duration of the test passes."""
+    options = setting.options
+    if isinstance(setting.plugin, HasRounds):
+        return setting.plugin.rounds(dict(options.own), options.iterations)
+    return options.iterations or 1
 
 
 def _run(setting: Setting, machine: Machine, scene: Scene, jobs: list[Job]) -> tuple[list[RunRecord], Sampler]:

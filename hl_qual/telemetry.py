@@ -131,8 +131,9 @@ def finished(telemetry: Telemetry, snapshot: DeviceSnapshot) -> Telemetry:
     return replace(telemetry, last=snapshot)
 
 
-def judge_telemetry(telemetry: Telemetry, rules: Rules) -> tuple[Finding, ...]:
-    """What telemetry says against a card. Power throttling is normal at full load, thermal throttling is not."""
+def judge_telemetry(telemetry: Telemetry, rules: Rules, own_resets: int = 0) -> tuple[Finding, ...]:
+    """What telemetry says against a card. Power throttling is normal at full load, thermal throttling is not; so many
+    resets were part of the test."""
     findings = []
     last = telemetry.last
     if last is None or telemetry.power_w.count == 0:
@@ -141,9 +142,9 @@ def judge_telemetry(telemetry: Telemetry, rules: Rules) -> tuple[Finding, ...]:
         findings.append(Finding("NO_TELEMETRY", f"the card could not be read {telemetry.missed} times"))
     if last is not None and (last.is_lost or not last.is_operational):
         findings.append(Finding("DEVICE_LOST", f"the card is not operational after the test ({last.status})"))
-    if telemetry.resets > 0:
-        actual = f"{telemetry.resets} resets"
-        findings.append(Finding("DEVICE_RESET", "the card was reset during the test", actual=actual, limit="0 resets"))
+    if telemetry.resets > own_resets:
+        actual, limit = f"{telemetry.resets} resets", f"{own_resets} resets"
+        findings.append(Finding("DEVICE_RESET", "the card was reset during the test", actual=actual, limit=limit))
     if ThrottleReason.THERMAL in telemetry.throttle_reasons or telemetry.thermal_violation_s > 0:
         actual = "unknown" if telemetry.temp_c.maximum is None else f"{telemetry.temp_c.maximum:.0f} C"
         message = f"temperature throttled the clock for {telemetry.thermal_violation_s:.1f} s (at most {actual})"

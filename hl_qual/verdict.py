@@ -16,7 +16,8 @@ __all__ = ["exit_status", "with_telemetry"]
 
 def with_telemetry(outcome: Outcome, telemetry: Telemetry, device: DeviceId, rules: Rules) -> Outcome:
     """The outcome with the findings of the telemetry; each of them fails the card."""
-    found = tuple(finding.on(device) for finding in judge_telemetry(telemetry, rules))
+    seen = judge_telemetry(telemetry, rules, outcome.own_resets)
+    found = tuple(finding.on(device) for finding in seen)
     is_bad = any(finding.fails_card for finding in found)
     verdict = Verdict.FAILED if is_bad else outcome.verdict
     return replace(outcome, verdict=verdict, findings=(*outcome.findings, *found))

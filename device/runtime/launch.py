@@ -63,7 +63,7 @@ class Launch(Pending):
             after = session.pulse()
         finally:
             session.activity.end(self._source)
-        session.time_lines.complete(self.ticket)
+            session.time_lines.complete(self.ticket)  # also what failed kept its engines busy
         self._result = self._measured(before, after, cost)
         session.activity.dilation = self._result.dilation
 

@@ -90,7 +90,7 @@ class Transfer(Pending):
         finally:
             if is_busy:
                 session.activity.end(self, lingers=False)
-        session.time_lines.complete(self.ticket)
+            session.time_lines.complete(self.ticket)  # also what failed kept its engine busy
         self._result = self._measured(before, after, mismatches)
         if is_busy:
             session.activity.dilation = self._result.dilation

@@ -20,7 +20,7 @@ from hl_qual.outcome import Outcome
 if TYPE_CHECKING:
     from device.runtime import Card
 
-__all__ = ["HasLimits", "Job", "Plugin", "Preparation", "RunContext", "job_from_json"]
+__all__ = ["HasLimits", "HasRounds", "Job", "Plugin", "Preparation", "RunContext", "job_from_json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +100,11 @@ class HasLimits(Protocol):
 
     def limits(self, family: str, card: str) -> Mapping[str, Limit]:
         """By name, for a card such as HL-225; <metric>_spread asks for a comparison of the cards."""
+
+
+@runtime_checkable
+class HasRounds(Protocol):
+    """What a plugin has whose duration passes several times, for sub-tests one after the other."""
+
+    def rounds(self, switches: Mapping[str, str | None], iterations: int | None) -> int:
+        """How often. Without this method: once per iteration."""
