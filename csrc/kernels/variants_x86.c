@@ -16,6 +16,7 @@ enum {
     LEAF1_ECX_SSE42 = 1 << 20,
     LEAF1_ECX_OSXSAVE = 1 << 27,
     LEAF1_ECX_AVX = 1 << 28,
+    LEAF7_ECX_VPCLMULQDQ = 1 << 10,
     LEAF7_EBX_AVX2 = 1 << 5,
     LEAF7_EBX_AVX512F = 1 << 16,
     LEAF7_EBX_AVX512DQ = 1 << 17,
@@ -32,7 +33,7 @@ static const unsigned LEAF7_EBX_AVX512VL = 1u << 31;
 enum { ARCH_REQ_XCOMP_PERMISSION = 0x1023, XFEATURE_TILE_DATA = 18 };
 
 struct cpu_flags {
-    unsigned leaf1_ecx, leaf7_ebx, leaf7_edx;
+    unsigned leaf1_ecx, leaf7_ebx, leaf7_ecx, leaf7_edx;
     unsigned xcr0; /* what the operating system saves */
 };
 
@@ -51,12 +52,13 @@ static unsigned read_xcr0(void)
 
 static struct cpu_flags read_cpu_flags(void)
 {
-    struct cpu_flags flags = {0, 0, 0, 0};
+    struct cpu_flags flags = {0, 0, 0, 0, 0};
     unsigned eax, ebx, ecx, edx;
     if (__get_cpuid(1, &eax, &ebx, &ecx, &edx))
         flags.leaf1_ecx = ecx;
     if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) {
         flags.leaf7_ebx = ebx;
+        flags.leaf7_ecx = ecx;
         flags.leaf7_edx = edx;
     }
     if (has_all(flags.leaf1_ecx, LEAF1_ECX_OSXSAVE))
@@ -98,7 +100,9 @@ const struct mme_kernel *mme_probe_kernel(enum mme_variant variant)
 crc32c_function *crc32c_probe(void)
 {
     const struct cpu_flags cpu = read_cpu_flags();
-    return has_all(cpu.leaf1_ecx, LEAF1_ECX_SSE42 | LEAF1_ECX_PCLMULQDQ) ? crc32c_sse42 : crc32c_plain;
+    if (!has_all(cpu.leaf1_ecx, LEAF1_ECX_SSE42 | LEAF1_ECX_PCLMULQDQ))
+        return crc32c_plain;
+    return has_avx512(&cpu) && has_all(cpu.leaf7_ecx, LEAF7_ECX_VPCLMULQDQ) ? crc32c_avx512 : crc32c_sse42;
 }
 
 const struct ew_functions *ew_probe(void)

@@ -209,19 +209,19 @@ class CompletionQueue:
             raise FabricError("completions were lost because the queue was full; create it with a larger depth")
         return [_completion(self._batch[i]) for i in range(count)]
 
-    def wait(self, timeout_s: float = 10.0) -> list[WorkCompletion]:
+    def wait(self, timeout_s: float = 10.0, most: int = _BATCH) -> list[WorkCompletion]:
         """The same, after waiting for the first one; empty at the timeout. Other threads of Python run meanwhile."""
         if lib.gaudi_cq_wait(self.raw, max(0, min(round(timeout_s * 1000), 2**31))) != 0:
             return []
-        return self.poll()
+        return self.poll(most)
 
     def completions(self, count: int, timeout_s: float = 30.0) -> Iterator[WorkCompletion]:
         """The next `count` ones as they come. FabricError if none comes for `timeout_s`."""
         while count > 0:
-            found = self.wait(timeout_s)
+            found = self.wait(timeout_s, count)
             if not found:
                 raise FabricError(f"{count} completions are missing, and none came within {timeout_s:g} s")
-            yield from found[:count]
+            yield from found
             count -= len(found)
 
     def destroy(self) -> None:

@@ -41,6 +41,16 @@ class QueuePair:
         self.psn = secrets.randbits(24)
 
     @property
+    def send_queue(self) -> CompletionQueue:
+        """Where send requests complete."""
+        return self._queues[0]
+
+    @property
+    def recv_queue(self) -> CompletionQueue:
+        """Where receive requests complete."""
+        return self._queues[1]
+
+    @property
     def state(self) -> QpState:
         return QpState(lib.gaudi_qp_state_of(self._raw))
 

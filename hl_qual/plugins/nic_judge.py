@@ -95,7 +95,7 @@ def bandwidth_findings(results: Sequence[PortResult], minimum_gbps: float) -> li
         if result.failure is not None:
             continue
         if result.gbps is None:
-            found.append(Finding("NO_MEASUREMENT", f"{result.name} carried no data", engine="NIC"))
+            found.append(_finding("NO_MEASUREMENT", result, "it carried no data", None, None))
         elif result.gbps < minimum_gbps:
             shown = f"{result.gbps:.2f} Gb/s"
             stalled_ms = result.stalled_s * 1e3
@@ -146,7 +146,7 @@ def error_findings(results: Sequence[PortResult], limits: Mapping[str, float]) -
 def _finding(
     code: str, result: PortResult, text: str, expected: str | None, actual: str | None, limit: str | None = None
 ) -> Finding:
-    return Finding(code, f"{result.name}: {text}", engine="NIC", expected=expected, actual=actual, limit=limit)
+    return Finding(code, f"{result.name}: {text}", None, "NIC", expected, actual, limit, port=result.port)
 
 
 def bandwidth_metric(results: Sequence[PortResult], box_s: float, minimum_gbps: float | None) -> tuple[Metric, ...]:

@@ -64,6 +64,7 @@ def down_findings(down: list[PortState]) -> list[Finding]:
             engine="NIC",
             expected="UP",
             actual="DOWN",
+            port=port.port,
         )
         for port in down
     ]

@@ -33,6 +33,7 @@ VARIANTS = {
     "mme_avx512.c": ("-mavx512f",),
     "mme_amx.c": ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mamx-tile", "-mamx-bf16"),
     "crc32c_sse42.c": ("-msse4.2", "-mpclmul"),
+    "crc32c_avx512.c": ("-mavx512f", "-mavx512vl", "-mvpclmulqdq", "-mpclmul", "-msse4.2"),
     "elementwise_avx2.c": ("-mavx2",),
     "elementwise_avx512.c": ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"),
 }

@@ -144,3 +144,13 @@ def test_traffic_shows_as_activity_of_the_nic_and_draws_power(side: Any, loop: A
             break
     assert idle.activity.nic == 0.0
     assert shares[-1] == pytest.approx(1 / side.card.spec.nic.ports)
+
+
+def test_taking_one_completion_leaves_the_others(side: Any, loop: Any, make_pattern: Any) -> None:
+    _, region = side.buffer(make_pattern(10))
+    loop[0].write(region, region.key, region.address, wr_id=1, is_signaled=False)
+    for number in (2, 3):
+        loop[0].write(region, region.key, region.address, wr_id=number)
+    first = next(side.cq.completions(1))
+    second = next(side.cq.completions(1))
+    assert (first.wr_id, second.wr_id) == (2, 3)
