@@ -36,7 +36,8 @@ typedef struct link_file {
     uint64_t serving;  /* not 0: a NIC thread is there, or was and died without a word */
     uint32_t doorbell; /* futex */
     uint32_t is_asleep;
-    uint64_t reserved[6];
+    uint64_t passes; /* how often the thread has looked at everything */
+    uint64_t reserved[5];
     link_control control[GAUDI_PORT_MAX];
     uint64_t padding[120]; /* to a multiple of 4096 bytes */
     link_slot slot[GAUDI_PORT_MAX][RING_SLOTS];
@@ -152,7 +153,7 @@ struct gaudi_qp {
     uint64_t stalled_since_ns;
     uint64_t out_mark; /* ring position behind the last packet that was sent */
     bool has_gone_back; /* for the present gap among read responses */
-    bool is_expiring;   /* the deadline has passed; what lies in the rings up to the mark is looked at first */
+    uint32_t expiry_stage; /* what is looked at before a packet counts as lost, see requester.c */
     uint64_t expiry_mark;
 
     /* Responder. */

@@ -201,7 +201,8 @@ static void reset(gaudi_qp *qp)
     qp->sq_packet = 0;
     qp->rq_head = qp->rq_tail = 0;
     qp->deadline_ns = qp->resume_ns = qp->stalled_since_ns = 0;
-    qp->is_ack_due = qp->is_nak_sent = qp->is_in_message = qp->has_gone_back = qp->is_expiring = false;
+    qp->is_ack_due = qp->is_nak_sent = qp->is_in_message = qp->has_gone_back = false;
+    qp->expiry_stage = 0;
     qp->read_head = qp->read_count = 0;
     qp->has_route = qp->is_loopback = false;
 }

@@ -8,6 +8,9 @@
  * they count as lost. Until then the fault would be the host's and not the link's. */
 static const uint64_t STALL_LIMIT_NS = UINT64_C(10000000000);
 
+/* What is_answer_possible has come to. */
+enum { EXPIRY_NONE, EXPIRY_PEER, EXPIRY_RINGS };
+
 static send_wqe *place(gaudi_qp *qp, uint64_t number)
 {
     return &qp->sq[number % qp->sq_depth];
@@ -33,7 +36,7 @@ static void arm(gaudi_qp *qp)
     bool is_open = qp->una_psn != qp->high_psn;
     qp->deadline_ns = is_open && qp->timers.timeout != 0 ? nic_now_ns() + timeout_ns(qp) : 0;
     qp->stalled_since_ns = 0;
-    qp->is_expiring = false;
+    qp->expiry_stage = EXPIRY_NONE;
 }
 
 /* What the driver shows of the last message: its latency, and its bandwidth in device time. */
@@ -388,20 +391,41 @@ static bool is_stalled(gaudi_qp *qp, uint64_t now_ns)
     return now_ns - qp->stalled_since_ns < STALL_LIMIT_NS;
 }
 
-/* The answer may lie in a ring that this thread has not come to: it was starved, or served other ports. What is there when
- * the deadline has passed is looked at before the packet counts as lost. */
-static bool has_unread(gaudi_qp *qp)
+/* A packet is lost only if its answer is on no way any more. The peer has taken it out of the ring (is_stalled); then its
+ * thread, which the host may starve, has to come round twice, or be asleep because it owes nothing; then everything that
+ * has arrived here until now has to be looked at. */
+static bool has_come_round(const gaudi_qp *qp)
+{
+    const nic_port *port = &qp->nic->port[qp->port];
+    if (qp->is_loopback || !port->out.slot)
+        return true;
+    const link_file *peer = qp->nic->peer[port->peer_index].file;
+    return __atomic_load_n(&peer->is_asleep, __ATOMIC_ACQUIRE) ||
+           __atomic_load_n(&peer->passes, __ATOMIC_ACQUIRE) - qp->expiry_mark >= 2 ||
+           __atomic_load_n(&peer->serving, __ATOMIC_ACQUIRE) == port->dead_token ||
+           __atomic_load_n(&peer->serving, __ATOMIC_ACQUIRE) == 0;
+}
+
+static bool is_answer_possible(gaudi_qp *qp, uint64_t now_ns)
 {
     nic_port *port = &qp->nic->port[qp->port];
     const link_control *ring = qp->is_loopback ? port->loop.control : &qp->nic->own.file->control[qp->port];
     uint64_t head = qp->is_loopback ? port->loop_head : port->in_head;
     if (qp->is_loopback && (int64_t)(head - qp->out_mark) < 0)
         return true;
-    if (!qp->is_expiring) {
-        uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
-        bool is_full = tail - head >= RING_SLOTS; /* then the answer may not even have found room */
-        qp->is_expiring = !is_full;
-        qp->expiry_mark = tail;
+    if (qp->expiry_stage == EXPIRY_NONE) {
+        qp->expiry_stage = EXPIRY_PEER;
+        qp->expiry_mark = port->out.slot
+                              ? __atomic_load_n(&qp->nic->peer[port->peer_index].file->passes, __ATOMIC_ACQUIRE)
+                              : 0;
+        qp->stalled_since_ns = now_ns;
+        return true;
+    }
+    if (qp->expiry_stage == EXPIRY_PEER) {
+        if (!has_come_round(qp) && now_ns - qp->stalled_since_ns < STALL_LIMIT_NS)
+            return true;
+        qp->expiry_stage = EXPIRY_RINGS;
+        qp->expiry_mark = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
         return true;
     }
     return (int64_t)(head - qp->expiry_mark) < 0;
@@ -417,7 +441,7 @@ void requester_expire(gaudi_qp *qp, uint64_t now_ns)
         qp->deadline_ns = now_ns + timeout_ns(qp);
         return;
     }
-    if (has_unread(qp))
+    if (is_answer_possible(qp, now_ns))
         return;
     nic_port *port = &qp->nic->port[qp->port];
     qp->nic->delta->port[qp->port].value[GAUDI_PORT_TIMEOUT_RETRANSMISSIONS] += 1;
@@ -425,6 +449,6 @@ void requester_expire(gaudi_qp *qp, uint64_t now_ns)
     port->usage.timeouts += 1;
     port->tx_free_ps += timeout_ns(qp) * 1000; /* nothing was sent on this port meanwhile */
     port->usage.stalled_ps += timeout_ns(qp) * 1000;
-    qp->is_expiring = false;
+    qp->expiry_stage = EXPIRY_NONE;
     retry(qp);
 }

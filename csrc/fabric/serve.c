@@ -15,6 +15,9 @@ static const uint64_t LOOK_NS = 5000000;
 static const uint64_t FLUSH_NS = 20000000;
 static const uint64_t SLEEP_NS = 500000000;
 
+/* A deadline that has passed waits for the peer's thread; so long this one lets it have the processor. */
+static const uint64_t POLITE_NS = 100000;
+
 /* Let others in: a mutex alone would go back to the thread that gives it away. */
 static void breathe(gaudi_nic *nic)
 {
@@ -200,8 +203,8 @@ static void rest(gaudi_nic *nic, uint32_t seen, uint64_t next_ns)
     uint64_t until_ns = now_ns + (nic->busy_ports ? FLUSH_NS : SLEEP_NS);
     if (next_ns < until_ns)
         until_ns = next_ns;
-    if (until_ns <= now_ns)
-        return;
+    if (until_ns <= now_ns) /* somebody else has to get on first: not a busy loop beside it */
+        until_ns = now_ns + POLITE_NS;
     __atomic_store_n(&nic->own.file->is_asleep, 1, __ATOMIC_SEQ_CST);
     pthread_mutex_unlock(&nic->mutex);
     if (!has_input(nic) && !__atomic_load_n(&nic->is_stopping, __ATOMIC_SEQ_CST))
@@ -226,6 +229,7 @@ void *nic_serve(void *argument)
         }
         bool has_moved = drain_all(nic);
         has_moved = send_all(nic) || has_moved;
+        __atomic_fetch_add(&nic->own.file->passes, 1, __ATOMIC_RELEASE);
         uint64_t next_ns = expire_all(nic, now_ns);
         forget_quiet_ports(nic, now_ns);
         if (now_ns - nic->flushed_ns >= FLUSH_NS)

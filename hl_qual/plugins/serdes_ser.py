@@ -113,11 +113,24 @@ def _rate_findings(rates: _Rates, limits: Mapping[str, float]) -> list[Finding]:
     for what, value, limit, label in checks:
         if value > limit:
             text = f"{name}: the {what} {label} is {value:.1e}"
-            found.append(Finding("NIC_BIT_ERRORS", text, engine="NIC", port=rates.link.port, actual=f"{value:.1e}", limit=f"{limit:g}"))
+            found.append(
+                Finding(
+                    "NIC_BIT_ERRORS",
+                    text,
+                    engine="NIC",
+                    port=rates.link.port,
+                    actual=f"{value:.1e}",
+                    limit=f"{limit:g}",
+                )
+            )
     if rates.lost_words > limits["max_post_fec_words"]:
         text = f"{name}: {rates.lost_words} code words were beyond repair"
         shown = f"{limits['max_post_fec_words']:g} code words"
-        found.append(Finding("NIC_BIT_ERRORS", text, engine="NIC", port=rates.link.port, actual=str(rates.lost_words), limit=shown))
+        found.append(
+            Finding(
+                "NIC_BIT_ERRORS", text, engine="NIC", port=rates.link.port, actual=str(rates.lost_words), limit=shown
+            )
+        )
     return found
 
 
