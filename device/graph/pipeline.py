@@ -9,6 +9,7 @@ from device.errors import GraphError
 from device.graph.ir import Graph
 from device.graph.passes import (
     alias_logical_nodes,
+    drop_broadcasts,
     eliminate_dead_nodes,
     fold_constants,
     fold_transposes,
@@ -64,6 +65,12 @@ PIPELINE: tuple[PassEntry, ...] = (
         "fuse_gemm_epilogue", _without_spec(fuse_gemm_epilogue), True, "before costs: it changes what nodes cost"
     ),
     PassEntry("fuse_elementwise", _without_spec(fuse_elementwise), True, "after gemms took what their epilogue can do"),
+    PassEntry(
+        "drop_broadcasts",
+        _without_spec(drop_broadcasts),
+        True,
+        "after fusion, which gives small operands whole neighbours",
+    ),
     PassEntry("select_mme_geometry", select_mme_geometry, False, "the schedule needs the cycles of each gemm"),
     PassEntry("schedule", schedule, False, "lifetimes of tensors follow from the order of the nodes"),
     PassEntry("slice_bundles", slice_bundles, True, "after the schedule of whole nodes: it orders the slices itself"),

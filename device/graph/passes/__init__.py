@@ -4,6 +4,7 @@ device.graph.pipeline says in which order they run, and why.
 """
 
 from device.graph.passes.alias_logical_nodes import alias_logical_nodes
+from device.graph.passes.drop_broadcasts import drop_broadcasts
 from device.graph.passes.eliminate_dead_nodes import eliminate_dead_nodes
 from device.graph.passes.fold_constants import fold_constants
 from device.graph.passes.fold_transposes import fold_transposes
@@ -20,6 +21,7 @@ from device.graph.passes.verify_and_infer import verify_and_infer
 
 __all__ = [
     "alias_logical_nodes",
+    "drop_broadcasts",
     "eliminate_dead_nodes",
     "fold_constants",
     "fold_transposes",

@@ -1,14 +1,12 @@
-"""Casts, transposes, reshapes and broadcasts that undo each other or that their reader can do without."""
+"""Casts, transposes and reshapes that undo each other."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from device.errors import GraphError
 from device.graph.ir import Graph, Node
-from device.graph.ops import BATCH_GEMM, BROADCAST, MME_GUIDS, RESHAPE, TRANSPOSE, infer_output_dims
+from device.graph.ops import MME_GUIDS, RESHAPE, TRANSPOSE
 from device.graph.params import TransposeParams
-from device.graph.program import program_of
 from device.graph.rules import params_of
 from device.recipe.tpc_ops import parse_elementwise, parse_row
 
@@ -20,13 +18,11 @@ _NARROW, _WIDEN = "cast_f32_to_bf16", "cast_bf16_to_f32"
 def simplify_casts_and_layout(graph: Graph) -> Graph:
     """Let everybody read what a chain of casts or of changes of layout began with, where that is the same.
 
-    before: a -> exp_fwd_bf16 -> b -> cast to f32 -> cast to bf16 -> c; x -> transpose(1 0) -> transpose(1 0) -> y;
-            w -> broadcast -> z; p, z -> add
-    after:  readers of c read b, readers of y read x; p, w -> add
+    before: a -> exp_fwd_bf16 -> b -> cast to f32 -> cast to bf16 -> c; x -> transpose(1 0) -> transpose(1 0) -> y
+    after:  readers of c read b, readers of y read x
 
     A cast to fp32 and back is only left out behind an operation, whose results have neither bf16 denormals nor odd
-    NaNs: the casts would change those. A broadcast goes where its reader repeats operands by itself (elementwise
-    operations, the B of a batch_gemm). What nobody reads any more stays for eliminate_dead_nodes; persistent results
+    NaNs: the casts would change those. What nobody reads any more stays for eliminate_dead_nodes; persistent results
     and slices of bundles stay as they are. Needs inferred dimensions. Keeps every value bit for bit.
     """
     simplifier = _Simplifier(graph)
@@ -47,7 +43,7 @@ class _Simplifier:
         if node.bundle is not None:
             return node
         node = replace(node, inputs=tuple(self._instead.get(name, name) for name in node.inputs))
-        node = self._without_broadcasts(self._joined(node))
+        node = self._joined(node)
         source = self._same_as(node)
         output = node.outputs[0]
         self._makers[output] = node
@@ -87,24 +83,3 @@ class _Simplifier:
             return False
         is_tpc = parse_elementwise(maker.guid) is not None or parse_row(maker.guid) is not None
         return is_tpc or maker.guid in MME_GUIDS
-
-    def _without_broadcasts(self, node: Node) -> Node:
-        if program_of(node) is None and node.guid != BATCH_GEMM:
-            return node
-        for name in dict.fromkeys(node.inputs):
-            maker = self._makers.get(name)
-            if maker is None or maker.guid != BROADCAST:
-                continue
-            narrow = replace(node, inputs=tuple(maker.inputs[0] if each == name else each for each in node.inputs))
-            if self._is_equal(narrow):
-                node = narrow
-        return node
-
-    def _is_equal(self, node: Node) -> bool:
-        """Whether the node is legal and its result has the dimensions that it has now."""
-        output = self._graph.tensor(node.outputs[0])
-        try:
-            inputs = tuple(self._graph.tensor(name) for name in node.inputs)
-            return infer_output_dims(node, inputs, output) == output.shape
-        except GraphError:
-            return False
