@@ -36,6 +36,8 @@ VARIANTS = {
     "crc32c_avx512.c": ("-mavx512f", "-mavx512vl", "-mvpclmulqdq", "-mpclmul", "-msse4.2"),
     "elementwise_avx2.c": ("-mavx2",),
     "elementwise_avx512.c": ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"),
+    "mover_avx2.c": ("-mavx2",),
+    "mover_avx512.c": ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mprefer-vector-width=512"),
 }
 
 

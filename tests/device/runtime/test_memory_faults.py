@@ -10,6 +10,8 @@ import pytest
 
 import hlml
 from device.address_map import AddressMap
+from device.box_control import create_box, retire_box
+from device.box_spec import load_box_spec
 from device.card import Box, RepairCause
 from device.errors import BoxError, EccError
 from device.faults import find_fault, heal, inject
@@ -207,3 +209,22 @@ def test_places_are_chosen_by_the_seed_and_checked(opened: Box) -> None:
         inject(opened, 1, dbe, address=0x1001001800000000)
     with pytest.raises(BoxError, match="choose another bit"):
         inject(opened, 1, find_fault("hbm-alias"), 36, address=base + (40 << 30))
+
+
+def test_cells_of_a_cache_are_met_on_the_way_to_the_hbm(tmp_path: Any) -> None:
+    """Gaudi 3: every address that maps to the broken place of the cache passes it."""
+    create_box(tmp_path / "hls3", load_box_spec("hls3"), "hls3")
+    try:
+        with Box.open(tmp_path / "hls3") as opened, Card.acquire(0, opened) as card:
+            sram = card.spec.sram
+            record = inject(opened, 0, find_fault("sram-sbe"), address=sram.base_address + 4096)
+            buffer = card.malloc(2 * sram.size_bytes, is_sparse=True)
+            offset = card.spec.hbm.base_address + (record.address - sram.base_address)
+            first = offset + -(-(buffer.address - offset) // sram.size_bytes) * sram.size_bytes
+            for place in (first, first + sram.size_bytes):
+                card.check(buffer.part(place - buffer.address, 8), OWN)
+            card.check(buffer.part(first - buffer.address + 8, 64), OWN)
+            hit = opened.card(0).faults()[0].hits
+        assert hit == 2
+    finally:
+        retire_box(tmp_path / "hls3")
