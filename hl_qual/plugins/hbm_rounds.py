@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hl_qual.findings import Finding
-from hl_qual.outcome import Outcome, judge
+from hl_qual.outcome import Outcome, Retest, judge
 from hl_qual.plugins.memory_bench import MemoryBench
 
 if TYPE_CHECKING:
@@ -27,10 +27,12 @@ Round = Callable[[MemoryBench, int, Callable[[float], None]], None]
 def run_rounds(ctx: RunContext, one: Round) -> Outcome:
     """As many rounds as -i says, at least one."""
     import hlml
+    from device.memory import Pattern, PatternKind
 
     rounds = ctx.job.iterations or 1
     bench = MemoryBench(ctx)
     findings: list[Finding] = []
+    retests: tuple[Retest, ...] = ()
     resets = 0
     hlml.init()
     try:
@@ -40,6 +42,9 @@ def run_rounds(ctx: RunContext, one: Round) -> Outcome:
             one(bench, number, lambda share, done=number: ctx.progress((done + share) / rounds))  # type: ignore[misc]
             after = device.snapshot()
             ctx.log(f"round {number + 1} of {rounds}: {_verdict(bench, before, after)}")
+            if bench.has_errors:
+                pattern = Pattern(PatternKind.RANDOM, ctx.job.seed)
+                retests += bench.retested(pattern, int(ctx.job.limits["retests"]))
             if "-skip_val" not in ctx.job.switches:
                 findings += _ecc_findings(before, after)
             if "-skip_rst" not in ctx.job.switches:
@@ -48,7 +53,7 @@ def run_rounds(ctx: RunContext, one: Round) -> Outcome:
     finally:
         hlml.shutdown()
     findings += bench.findings() + bench.slow_findings("HBM_BANDWIDTH", "HBM")
-    outcome = judge(tuple(_once(findings)), bench.metrics(), bench.coverage())
+    outcome = judge(tuple(_once(findings)), bench.metrics(), bench.coverage(), retests)
     return replace(outcome, own_resets=resets)
 
 

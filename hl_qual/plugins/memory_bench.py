@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from hl_qual.distribution import Distribution
 from hl_qual.findings import Finding
-from hl_qual.outcome import Coverage, Metric
+from hl_qual.outcome import Coverage, Metric, Retest
 
 if TYPE_CHECKING:
+    from device.engine_class import EngineClass
     from device.memory import Mismatch, Mismatches, Pattern
     from device.runtime import Card, DeviceBuffer, TransferResult
     from hl_qual.plugins.api import RunContext
@@ -65,6 +66,7 @@ class MemoryBench:
         self._rates: dict[str, _Rate] = {}
         self._wrong: dict[str, _Wrong] = {}
         self._errors: dict[int, Finding] = {}
+        self._retested: dict[str, int] = {}
         self._executed = self._checked = self._mismatched = 0
 
     @property
@@ -84,12 +86,22 @@ class MemoryBench:
             rate.rates.add(size_bytes / device_s / GIGA)
         return size_bytes / device_s if device_s > 0 else 0.0
 
-    def copied(self, name: str, destination: DeviceBuffer, source: DeviceBuffer, **how: object) -> bool:
-        """A copy within the card; False if it met an uncorrectable error, which is noted."""
+    def copied(
+        self,
+        name: str,
+        destination: DeviceBuffer,
+        source: DeviceBuffer,
+        engine: EngineClass | None = None,
+        channels: int | None = None,
+    ) -> bool:
+        """A copy within the card, by the DMA if no engine is named; False if it met an uncorrectable error, which is
+        noted."""
+        from device.engine_class import EngineClass
         from device.errors import EccError
 
+        engine = EngineClass.DMA if engine is None else engine
         try:
-            self.timed(name, self.card.copy(destination, source, **how).result())  # type: ignore[arg-type]
+            self.timed(name, self.card.copy(destination, source, engine=engine, channels=channels).result())
         except EccError as error:
             self.note_error(error.address, str(error))
             return False
@@ -143,6 +155,38 @@ class MemoryBench:
         """An access that an uncorrectable error has ended; the same place is one finding."""
         engine, where = self._engine(address), f"0x{address:x} ({self._place(address)})"
         self._errors.setdefault(address, Finding("ECC_UNCORRECTED", message, engine=engine, address=where))
+
+    def retested(self, pattern: Pattern, runs: int) -> tuple[Retest, ...]:
+        """New wrong places of the HBM written and read alone, so many times, with both values of every bit. A place
+        that is right then fails only with others: an address that selects the wrong cells."""
+        addresses = {place: wrong.first.position for place, wrong in self._wrong.items()}
+        addresses |= {f"0x{address:x}": address for address in self._errors}
+        new = {place: address for place, address in addresses.items() if place not in self._retested}
+        self._retested.update(new)
+        whole = self.card.malloc(self.card.largest_free_bytes, is_sparse=True)
+        end = whole.address + whole.size_bytes
+        retests = tuple(
+            Retest(pattern.seed, place, runs, self._wrong_runs(whole, address, pattern, runs))
+            for place, address in list(new.items())[:_SHOWN]
+            if whole.address <= address < end
+        )
+        self.card.free(whole)
+        return retests
+
+    def _wrong_runs(self, whole: DeviceBuffer, address: int, pattern: Pattern, runs: int) -> int:
+        from device.errors import EccError
+
+        begin = (address - whole.address) // _BURST_BYTES * _BURST_BYTES
+        part = whole.part(begin, _BURST_BYTES)
+        wrong = 0
+        for number in range(runs):
+            each = pattern if number % 2 == 0 else pattern.inverted()
+            self.card.fill(part, each).result()
+            try:
+                wrong += self.card.check(part, each).result().mismatches.count > 0
+            except EccError:
+                wrong += 1
+        return wrong
 
     def findings(self) -> list[Finding]:
         """What was wrong, the first places of it."""

@@ -59,6 +59,7 @@ def test_an_alias_is_named_with_both_places(run: MemoryRun) -> None:
     rows = {str(addresses.row_of(address)) for address in (record.address, second)}
     assert message.startswith("256 words are wrong in ") and "it holds what was written to 0x" in message
     assert all(row in message for row in rows)
+    assert [(retest.runs, retest.wrong) for retest in outcome.retests] == [(10, 0)]  # alone it is right
 
 
 def test_a_stuck_row_and_a_silent_word_are_two_places(run: MemoryRun) -> None:
@@ -69,6 +70,10 @@ def test_a_stuck_row_and_a_silent_word_are_two_places(run: MemoryRun) -> None:
     assert codes(outcome) == ["HBM_MISCOMPARE"] * 2
     first, second = outcome.findings
     assert str(addresses.row_of(stuck)) in first.message
+    assert {retest.data_set for retest in outcome.retests} == {
+        str(addresses.row_of(place)) for place in (stuck, silent)
+    }
+    assert all(retest.failure_rate == 1.0 for retest in outcome.retests)
     where = f"2 words are wrong in {addresses.row_of(silent)}, the first at 0x{silent:x} column"
     assert second.message.startswith(where)
     assert int(second.expected or "", 16) ^ int(second.actual or "", 16) == int(second.message.split("bits 0x")[1], 16)
