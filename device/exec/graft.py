@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection
+from collections.abc import Callable
 from pathlib import Path
 
 from device.exec.namespace import bind, overlay
@@ -17,24 +17,28 @@ from device.exec.namespace import bind, overlay
 __all__ = ["cover", "expose", "graft"]
 
 
-def graft(host: Path, ours: Path, without: Collection[str] = ()) -> None:
+def _nothing(entry: os.DirEntry[str]) -> bool:
+    return False
+
+
+def graft(host: Path, ours: Path, hides: Callable[[os.DirEntry[str]], bool] = _nothing) -> None:
     """Add what is in `host` to `ours`; where both have a directory it is merged, anything else is ours.
 
-    `without` names entries at the top that are left out. What the host does not let us read or bind is left out too.
+    Entries for which `hides` is true are left out, as is what the host does not let us read or bind.
     """
     try:
         entries = list(os.scandir(host))
     except OSError:
         return
     for entry in entries:
-        if entry.name in without:
+        if hides(entry):
             continue
         target = ours / entry.name
         if not target.is_symlink() and not target.exists():
             with contextlib.suppress(OSError):
                 _add(entry, target)
         elif entry.is_dir(follow_symlinks=False) and target.is_dir() and not target.is_symlink():
-            graft(Path(entry.path), target)
+            graft(Path(entry.path), target, hides)
 
 
 def _add(entry: os.DirEntry[str], target: Path) -> None:
@@ -56,9 +60,9 @@ def _add(entry: os.DirEntry[str], target: Path) -> None:
         raise
 
 
-def cover(host: Path, ours: Path, without: Collection[str] = ()) -> None:
+def cover(host: Path, ours: Path, hides: Callable[[os.DirEntry[str]], bool] = _nothing) -> None:
     """`host` shows `ours` and, among it, what it had before. OSError: mounting is refused."""
-    graft(host, ours, without)
+    graft(host, ours, hides)
     bind(str(ours), str(host))
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from device.errors import BoxError
 from device.exec.graft import cover, expose, graft
+from device.exec.hidden import HostCards
 from device.exec.install import place_library, place_tools
 from device.exec.module_tools import PARAMETERS_FILE, read_parameters
 from device.exec.namespace import NO_DEV, NO_SUID, bind, detach, enter_namespace, mount
@@ -53,7 +54,9 @@ class Mounts:
     """
 
     def __init__(self, box: Path, only: frozenset[int] | None, package: Path, report: Callable[[str], None]) -> None:
-        self._host_modules = _read("/proc/modules")
+        self._host = HostCards()
+        lines = _read("/proc/modules").splitlines(keepends=True)
+        self._host_modules = b"".join(line for line in lines if not line.startswith(b"habanalabs"))
         self._parameters: dict[str, str] = {}
         self._nodes: Nodes | None = None
         self._bound = -1  # inode of the box that is mounted
@@ -65,8 +68,8 @@ class Mounts:
         try:
             self._box = self._follow(box)
             root = self._make_stage()
-            self._live = LiveTree(BoxSource(self._box, only), Mirror(root), report, _free_hwmon(), self._parameters)
-            self._live.amend = self._amend
+            source, hwmon = BoxSource(self._box, only), _free_hwmon(self._host)
+            self._live = LiveTree(source, Mirror(root), report, hwmon, self._parameters, self._amend)
             self._live.refresh()
             self._mount_all(package, shm_bytes)
             self._nodes = Nodes(BOX_PATH.parent / ".nodes")
@@ -102,7 +105,7 @@ class Mounts:
 
     def _mount_all(self, package: Path, shm_bytes: int) -> None:
         for part in _SYS:
-            cover(Path("/sys") / part, _STAGE / "sys" / part)
+            cover(Path("/sys") / part, _STAGE / "sys" / part, self._host.hides)
         if os.access("/sys/kernel/debug", os.R_OK | os.X_OK):
             cover(Path("/sys/kernel/debug"), _STAGE / "sys/kernel/debug")
         if Path("/proc/modules").exists():
@@ -135,19 +138,22 @@ class Mounts:
             if boxes.is_dir() and not boxes.is_symlink():
                 (dev / "shm" / boxes.name).mkdir()
                 bind(str(boxes), str(dev / "shm" / boxes.name))
-        cover(Path("/dev"), dev, without=("shm",))
+        cover(Path("/dev"), dev, lambda entry: entry.path == "/dev/shm" or self._host.hides(entry))
 
     def _keep_terminals(self, dev: Path) -> None:
         """/dev/ptmx looks for its devpts beside itself, which a bound file has not: the host's /dev stays reachable."""
+        outer = BOX_PATH.parent / ".dev"
         if stat.S_ISCHR(os.lstat("/dev/ptmx").st_mode):
             bind("/dev", str(_STAGE / "run/gaudi/.dev"))
-            (dev / "ptmx").symlink_to(BOX_PATH.parent / ".dev/ptmx")
+            (dev / "ptmx").symlink_to(outer / "ptmx")
+        elif (outer / "ptmx").exists():  # an outer exec has the same link
+            bind(str(outer), str(_STAGE / "run/gaudi/.dev"))
 
     def _mount_run(self) -> None:
         """Only /run/gaudi is covered where there is one, else all of /run."""
         run = _STAGE / "run"
         if BOX_PATH.parent.is_dir():
-            graft(BOX_PATH.parent, run / "gaudi")
+            graft(BOX_PATH.parent, run / "gaudi", lambda entry: entry.name.startswith("."))
             bind(str(run / "gaudi"), str(BOX_PATH.parent))
         else:
             cover(Path("/run"), run)
@@ -193,10 +199,10 @@ def _show_accel(is_there: bool) -> None:
             accel.rmdir()
 
 
-def _free_hwmon() -> int:
+def _free_hwmon(host: HostCards) -> int:
     """The first hwmon number that the host leaves free."""
     try:
-        names = [path.name for path in Path("/sys/class/hwmon").iterdir()]
+        names = [entry.name for entry in os.scandir("/sys/class/hwmon") if not host.hides(entry)]
     except OSError:
         return 0
     numbers = [int(name[5:]) for name in names if name.startswith("hwmon") and name[5:].isdigit()]

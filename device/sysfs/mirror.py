@@ -87,18 +87,18 @@ class Mirror:
     def _make_directories(self, directories: Iterable[str]) -> None:
         for directory in sorted(directories):
             with contextlib.suppress(FileExistsError):
-                (self.root / directory).mkdir(mode=0o755)
+                os.mkdir(self._prefix + directory, 0o755)  # noqa: PTH102
                 self._made.add(directory)
 
     def _remove_directories(self, directories: Iterable[str]) -> None:
         for directory in sorted(directories, reverse=True):
             with contextlib.suppress(OSError):  # not empty, or a mount point
-                (self.root / directory).rmdir()
+                os.rmdir(self._prefix + directory)  # noqa: PTH106
             self._made.discard(directory)
 
     def _remove(self, path: str) -> None:
         with contextlib.suppress(FileNotFoundError):
-            (self.root / path).unlink()
+            os.unlink(self._prefix + path)  # noqa: PTH108
         del self._written[path]
         self._signatures.pop(path, None)
 

@@ -42,15 +42,13 @@ def _interface(facts: CardFacts, port: int, view: PortView) -> dict[str, File]:
     """Kept: a port seldom changes, and there are many."""
     name = interface_name(facts, port)
     index = _IFINDEX_BASE + facts.index * _PORTS_PER_CARD + port
-    rx_bytes, tx_bytes, rx_packets, tx_packets, fcs_errors, _, toggles = view.counters
-    counted = {"rx_bytes": rx_bytes, "tx_bytes": tx_bytes, "rx_packets": rx_packets, "tx_packets": tx_packets}
-    counted |= {"rx_errors": fcs_errors, "rx_crc_errors": fcs_errors}
+    counted = view.counters._asdict()
     files = {
         "address": lines((facts.mac_base + port).to_bytes(6, "big").hex(":")),
         "addr_len": lines(6),
         "broadcast": lines("ff:ff:ff:ff:ff:ff"),
         "carrier": lines(int(view.is_up), READ_WRITE),
-        "carrier_changes": lines(toggles),
+        "carrier_changes": lines(view.counters.carrier_changes),
         "dev_id": lines("0x0"),
         "dev_port": lines(port),
         "duplex": lines("full"),

@@ -8,23 +8,39 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from device._device import ffi, lib
 from device.card import Box, CardState
 
-__all__ = ["BoxView", "CardFacts", "CardView", "PortView", "SensorFacts", "read_box", "read_card"]
+__all__ = ["BoxView", "CardFacts", "CardView", "PortCounters", "PortView", "SensorFacts", "read_box", "read_card"]
 
-# The places of what PortView has among the driver's counters.
-_COUNTERS = (
-    lib.GAUDI_PORT_RX_OCTETS,
-    lib.GAUDI_PORT_TX_OCTETS,
-    lib.GAUDI_PORT_RX_FRAMES_OK,
-    lib.GAUDI_PORT_TX_FRAMES_OK,
-    lib.GAUDI_PORT_RX_FCS_ERRORS,
-    lib.GAUDI_PORT_RETRANSMISSIONS,
-    lib.GAUDI_PORT_PCS_LINK_TOGGLES,
-)
+# What the statistics of a network interface are, among the counters of a port.
+_COUNTERS = {
+    "rx_bytes": lib.GAUDI_PORT_RX_OCTETS,
+    "tx_bytes": lib.GAUDI_PORT_TX_OCTETS,
+    "rx_packets": lib.GAUDI_PORT_RX_FRAMES_OK,
+    "tx_packets": lib.GAUDI_PORT_TX_FRAMES_OK,
+    "rx_errors": lib.GAUDI_PORT_RX_ERRORS,
+    "tx_errors": lib.GAUDI_PORT_TX_ERRORS,
+    "rx_crc_errors": lib.GAUDI_PORT_RX_FCS_ERRORS,
+    "rx_dropped": lib.GAUDI_PORT_RX_DROPS,
+    "carrier_changes": lib.GAUDI_PORT_PCS_LINK_TOGGLES,
+}
+
+
+class PortCounters(NamedTuple):
+    """By the names of Linux' network statistics."""
+
+    rx_bytes: int
+    tx_bytes: int
+    rx_packets: int
+    tx_packets: int
+    rx_errors: int
+    tx_errors: int
+    rx_crc_errors: int
+    rx_dropped: int
+    carrier_changes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +82,10 @@ class CardFacts:
 
 @dataclass(frozen=True, slots=True)
 class PortView:
-    """One port of one moment. `counters` are bytes in and out, packets in and out, bad checksums, retransmissions,
-    toggles."""
+    """One port of one moment."""
 
     is_up: bool
-    counters: tuple[int, ...]
+    counters: PortCounters
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +169,13 @@ def read_card(card: CardState) -> CardView:
             float(lib.gaudi_sensor_temperature(card.c_object, i, reading)) for i in range(len(facts.sensors))
         ),
         ports=tuple(
-            PortView(bool(up >> port & 1), tuple(int(ports.port[port].value[place]) for place in _COUNTERS))
-            for port in range(len(facts.ports))
+            PortView(bool(up >> port & 1), _counters(ports.port[port].value)) for port in range(len(facts.ports))
         ),
     )
+
+
+def _counters(values: Any) -> PortCounters:
+    return PortCounters(**{name: int(values[number]) for name, number in _COUNTERS.items()})
 
 
 def _text(field: Any) -> str:

@@ -278,3 +278,23 @@ def test_our_files_lie_among_the_hosts_whichever_way_the_kernel_allows(tmp_path,
         "a host", "b ours", "d /", "d/x host", "d/z ours", "e /", "e/y host", "link a", "new /", "new/w ours",
     ]  # fmt: skip
     assert (host / "b").read_text() == "host"
+
+
+def test_one_exec_inside_another_shows_its_own_cards_only(box):
+    script = """
+    ls /dev/accel; hl-smi -Q index --format=csv,noheader; ls /sys/class/hwmon | wc -l
+    ls /sys/bus/pci/drivers/habanalabs | grep -c 0000:; ls -d /sys/devices/pci0000:43 /sys/devices/pci0000:b3
+    python3 -c 'import os; m, s = os.openpty(); print(os.isatty(s), os.path.exists(os.ttyname(s)))'
+    """
+    inner = (gaudi_box(), "exec", "--devices", "3", "--", "sh", "-c", script)
+    done = run_under_exec(box, *inner, options=("--devices", "1,3"))
+    assert done.stdout.split() == [
+        "accel3",
+        "accel_controlD3",
+        "3",
+        "1",
+        "1",
+        "/sys/devices/pci0000:43",
+        "True",
+        "True",
+    ]
