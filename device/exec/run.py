@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib.util
 import os
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from device.card import Box
-from device.errors import BoxError
+from device.errors import BoxError, DeviceError
 from device.exec.mounts import BOX_PATH, Mounts
 from device.exec.visible import visible_cards, visible_environment
 from device.sysfs.command import existing_box
@@ -28,6 +29,7 @@ _PASSED = (
 )  # fmt: skip
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 _LIBRARY = "/usr/lib/habanalabs"
+_MOST_TOLD = 10  # different errors of refreshing
 
 
 def run_exec(command: Sequence[str], devices: Sequence[int] | None) -> int:
@@ -47,7 +49,8 @@ def run_exec(command: Sequence[str], devices: Sequence[int] | None) -> int:
     try:
         return _watch(_start(command, environment, here, before), mounts)
     finally:
-        mounts.close()
+        with contextlib.suppress(OSError):  # the namespace ends anyway
+            mounts.close()
 
 
 def _report(line: str) -> None:
@@ -113,10 +116,11 @@ def _execute(command: Sequence[str], environment: Mapping[str, str]) -> None:
 def _watch(child: int, mounts: Mounts) -> int:
     """Until the program ends. Signals of the terminal reach it anyway, since it is in the same process group; those
     that somebody sent to this process are passed on."""
+    told: set[str] = set()
     while True:
         found = signal.sigtimedwait({*_PASSED, signal.SIGCHLD}, REFRESH_S)
         if found is None:
-            mounts.refresh()
+            _refresh(mounts, told)
             continue
         if found.si_signo != signal.SIGCHLD:
             if found.si_code <= 0:  # by kill(2) and its like, not by the kernel
@@ -125,6 +129,16 @@ def _watch(child: int, mounts: Mounts) -> int:
         status = _reap(child)
         if status is not None:
             return status
+
+
+def _refresh(mounts: Mounts, told: set[str]) -> None:
+    """What goes wrong is said once and tried again; the program goes on."""
+    try:
+        mounts.refresh()
+    except (OSError, DeviceError) as error:
+        if str(error) not in told and len(told) < _MOST_TOLD:
+            told.add(str(error))
+            _report(f"what the program sees is not up to date: {error}")
 
 
 def _pass_on(child: int, number: int) -> None:

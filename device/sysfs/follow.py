@@ -29,7 +29,7 @@ def write_tree(directory: Path, box: Path, report: Callable[[str], None], only: 
     """The files of now, once."""
     live = _open(directory, box, report, only)
     try:
-        live.refresh()
+        _refresh(live)
     finally:
         live.source.close()
 
@@ -48,13 +48,14 @@ def follow_tree(
     end = None if duration_s is None else time.monotonic() + duration_s
     try:
         with _stop_signals() as is_stopped:
-            live.refresh()
+            _refresh(live)
             ready()
             while not is_stopped() and (end is None or time.monotonic() < end):
                 time.sleep(interval_s)
-                live.refresh()
+                _refresh(live)
     finally:
-        live.close()
+        with contextlib.suppress(OSError):
+            live.close()
         _forget(directory)
 
 
@@ -85,6 +86,14 @@ def mount_lines(directory: Path, box: Path, library: Path | None) -> str:
 def _open(directory: Path, box: Path, report: Callable[[str], None], only: frozenset[int] | None) -> LiveTree:
     _claim(directory)
     return LiveTree(BoxSource(box, only), Mirror(directory), report)
+
+
+def _refresh(live: LiveTree) -> None:
+    try:
+        live.refresh()
+    except OSError as error:
+        text = f"{live.mirror.root}: {error.strerror}; the files of eight cards take about 40 MB"
+        raise BoxError(text) from error
 
 
 def _claim(directory: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from private_box import PrivateBox
+from under_exec import require_namespaces
 
 from device.box_control import create_box, retire_box, set_driver
 from device.box_spec import load_box_spec
@@ -171,3 +172,15 @@ def test_bad_words_are_usage_errors(box, tmp_path):
     process = start(box, str(tmp_path / "t"), "--devices", "9")
     _, error = process.communicate(timeout=30)
     assert process.returncode == 4 and "no card 9" in error
+
+
+def test_a_full_disk_is_one_line(box, tmp_path):
+    require_namespaces()
+    small = tmp_path / "small"
+    small.mkdir()
+    command = f"mount -t tmpfs -o size=64k tmpfs {small} && gaudi-box sysfs {small}/tree"
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", command], env=box.env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 4 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and "No space left" in done.stderr
