@@ -144,6 +144,28 @@ def bench_gemm() -> None:
         )
 
 
+def bench_torch() -> None:
+    """The same beside PyTorch on the CPU, where it is installed: bf16 GEMM, 3 x 3 convolution, gelu."""
+    try:
+        import torch
+    except ImportError:
+        row("beside PyTorch", "-", "not installed", None, "<= 1x")
+        return
+    from device.engines.mme import available_variants, gemm_reference
+
+    threads = len(os.sched_getaffinity(0))
+    torch.set_num_threads(threads)
+    rng, size = np.random.default_rng(7), 4096
+    a, b = (rng.integers(0x3F00, 0x4000, (size, size), dtype=np.uint16) for _ in range(2))
+    variant = available_variants()[0]
+    ours = best(partial(gemm_reference, a, b, variant=variant, threads=threads))
+    left, right = (torch.from_numpy(bits.view(np.int16)).view(torch.bfloat16) for bits in (a, b))
+    with torch.no_grad():
+        theirs = best(lambda: left @ right)
+    figure = f"{2 * size**3 / ours / 1e9:.0f} GFLOP/s"
+    row(f"bf16 GEMM {size}^3, {variant}", figure, f"PyTorch bf16 {theirs * 1e3:.0f} ms", ours / theirs, "<= 1x")
+
+
 def bench_memory() -> None:
     """What moves and checks device memory, beside what the C library has for it; one thread, then both cores."""
     from device.memory import Pattern, PatternKind, compare, move
@@ -286,6 +308,7 @@ def main() -> None:
             bench_publish()
             bench_hl_smi()
             bench_gemm()
+            bench_torch()
             bench_memory()
             bench_chain()
             bench_rdma()

@@ -204,6 +204,11 @@ void gaudi_card_release(gaudi_card *card);
 int gaudi_card_publish_activity(gaudi_card *card, const double activity[GAUDI_ENGINE_COUNT],
                                 double dilation, gaudi_error *error);
 
+/* The same for an MME whose operands toggle less than those of the spec: its power is multiplied by mme_intensity, above 0
+ * and at most 1 (other values count as 1). */
+int gaudi_card_publish_load(gaudi_card *card, const double activity[GAUDI_ENGINE_COUNT], double mme_intensity,
+                            double dilation, gaudi_error *error);
+
 int gaudi_card_publish_memory(gaudi_card *card, uint64_t used_bytes, gaudi_error *error);
 
 /* Count bytes that the card received and sent over PCI Express. gaudi_reading shows the rate over the last 10 ms of box

@@ -15,7 +15,7 @@
 #include "card_records.h"
 
 #define GAUDI_LAYOUT_MAJOR 2
-#define GAUDI_LAYOUT_MINOR 0
+#define GAUDI_LAYOUT_MINOR 1
 
 /* What a file of a box is; the second word of its header. */
 enum gaudi_file_kind { GAUDI_FILE_BOX = 1, GAUDI_FILE_CARD = 2 };

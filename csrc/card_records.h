@@ -182,7 +182,8 @@ typedef struct gaudi_drive {
     double ambient_c;
     double airflow;
     double clock_ceiling;
-    double reserved[2];
+    double mme_intensity; /* power of the busy MME relative to that with the operands of the spec; 0 counts as 1 */
+    double reserved;
 } gaudi_drive;
 
 /* One piece of the published future, valid from start_ns until the next piece begins. With t seconds

@@ -192,6 +192,7 @@ static uint64_t lease_of(const gaudi_card *card)
 
 typedef struct activity_change {
     const double *activity; /* NULL: renew what this process published last */
+    double mme_intensity;
     double dilation;
 } activity_change;
 
@@ -216,8 +217,10 @@ static int apply_activity(gaudi_card *card, gaudi_core *core, gaudi_point *at, u
             card->activity[e] = c->activity[e] > 0.0 ? fmin(c->activity[e], 1.0) : 0.0; /* NaN counts as none */
         is_active = is_active || card->activity[e] > 0.0;
     }
-    if (c->activity)
+    if (c->activity) {
         core->dilation = c->dilation;
+        core->drive.mme_intensity = c->mme_intensity > 0.0 ? fmin(c->mme_intensity, 1.0) : 1.0;
+    }
     uint64_t lease = lease_of(card);
     core->holder_lease_end_ns = box_ns + lease;
     if (is_stuck(core))
@@ -230,7 +233,13 @@ static int apply_activity(gaudi_card *card, gaudi_core *core, gaudi_point *at, u
 int gaudi_card_publish_activity(gaudi_card *card, const double activity[GAUDI_ENGINE_COUNT], double dilation,
                                 gaudi_error *error)
 {
-    activity_change with = {.activity = activity, .dilation = dilation};
+    return gaudi_card_publish_load(card, activity, 1.0, dilation, error);
+}
+
+int gaudi_card_publish_load(gaudi_card *card, const double activity[GAUDI_ENGINE_COUNT], double mme_intensity,
+                            double dilation, gaudi_error *error)
+{
+    activity_change with = {.activity = activity, .mme_intensity = mme_intensity, .dilation = dilation};
     return gaudi_publish(card, apply_activity, &with, error);
 }
 

@@ -104,7 +104,7 @@ bool gaudi_segment_is_sound(const gaudi_segment *s)
 bool gaudi_drive_is_sound(const gaudi_drive *d)
 {
     bool is_sound = gaudi_is_sane(d->limit_w) && gaudi_is_sane(d->ambient_c) && is_between(d->airflow, 1e-3, 1e3) &&
-                    is_between(d->clock_ceiling, 0.0, 1.0);
+                    is_between(d->clock_ceiling, 0.0, 1.0) && is_between(d->mme_intensity, 0.0, 1.0);
     for (size_t e = 0; e < GAUDI_ENGINE_COUNT; e++)
         is_sound = is_sound && is_between(d->activity[e], 0.0, 1.0);
     return is_sound;

@@ -30,6 +30,8 @@ static power_line power_of(const gaudi_physics *p, const gaudi_drive *drive, boo
     power_line line = {.fixed_w = p->idle_w, .clocked_w = 0.0, .hbm_w = 0.0};
     for (size_t e = 0; has_activity && e < GAUDI_ENGINE_COUNT; e++) {
         double watts = drive->activity[e] * p->engine_w[e];
+        if (e == GAUDI_ENGINE_MME)
+            watts *= drive->mme_intensity > 0.0 ? drive->mme_intensity : 1.0;
         if (p->follows_clock[e])
             line.clocked_w += watts;
         else

@@ -265,9 +265,10 @@ class CardState:
     def release(self) -> None:
         lib.gaudi_card_release(self._card)
 
-    def publish_activity(self, shares: tuple[float, ...], dilation: float) -> None:
-        """For one lease from now on; `shares` in the order of EngineClass."""
-        _checked(lib.gaudi_card_publish_activity, self._card, shares, dilation)
+    def publish_activity(self, shares: tuple[float, ...], dilation: float, mme_intensity: float = 1.0) -> None:
+        """For one lease from now on; `shares` in the order of EngineClass. The MME's power is multiplied by its
+        intensity (device.cost.mme_intensity)."""
+        _checked(lib.gaudi_card_publish_load, self._card, shares, mme_intensity, dilation)
 
     def start_lease(self) -> None:
         """Renew what was published from a C thread. Once per stop."""

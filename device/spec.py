@@ -140,6 +140,8 @@ class MmeSpec:
     roll_up_cycles: int
     fallback_geometry: str
     fp8_143_max: int
+    toggle_share: float
+    toggle_reference: float
     cd_elements: Mapping[MmeType, int]
     geometries: tuple[MmeGeometry, ...]
     candidates: tuple[GeometryCandidate, ...]

@@ -85,6 +85,10 @@ const char *mme_variant_name(enum mme_variant variant);
  */
 int mme_multiply(enum mme_variant variant, const struct mme_gemm *gemm, int threads);
 
+/* Share of bits, 0..1, that differ between one element and the next as an operand lies in memory, from up to 2048 pairs that
+ * are spread evenly: what the wires of the MME toggle.  element_bytes is 1, 2 or 4; fewer than two elements give 0. */
+double mme_toggle_rate(const void *data, size_t element_bytes, size_t elements);
+
 #ifdef __cplusplus
 }
 #endif

@@ -19,6 +19,7 @@ from device.cost.mme import (
 from device.cost.nic import nic_busy_bytes_per_s, nic_cost, nic_ps_per_byte
 from device.cost.operation import Bound, OperationCost, engine_clock_hz, operation_cost
 from device.cost.pcie import pcie_bytes_per_s, pcie_cost
+from device.cost.toggle import mme_intensity
 from device.cost.tpc import ElementwiseShape, RowShape, elementwise_work, row_work
 from device.cost.work import Work
 
@@ -41,6 +42,7 @@ __all__ = [
     "fill_work",
     "gemm_work",
     "macs_per_second",
+    "mme_intensity",
     "nic_busy_bytes_per_s",
     "nic_cost",
     "nic_ps_per_byte",

@@ -12,6 +12,6 @@ An engine knows views of memory and the faults that hit it. Streams, addresses a
 """
 
 from device.engines.bind import bind
-from device.engines.step import ExecutionOptions, Operands, Step
+from device.engines.step import ExecutionOptions, MmeStep, Operands, Step
 
-__all__ = ["ExecutionOptions", "Operands", "Step", "bind"]
+__all__ = ["ExecutionOptions", "MmeStep", "Operands", "Step", "bind"]

@@ -40,6 +40,9 @@ class ConvolutionStep:
         bias = None if step.bias is None else operands(step.bias)
         self._epilogue, self._kept = new_epilogue(bias, step.relu, step.output), bias
 
+    def toggle_rate(self) -> float:
+        return (self._a.toggle_rate() + self._b.toggle_rate()) / 2
+
     def run(self, faults: FaultGate) -> None:
         self._a.refresh()
         self._b.refresh()

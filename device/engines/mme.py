@@ -98,6 +98,9 @@ class GemmStep:
         self._kept: list[Any] = [bias]  # C sees only addresses
         self._gemms = [self._bound(step, bias, index) for index in range(step.batch)]
 
+    def toggle_rate(self) -> float:
+        return (self._a.toggle_rate() + self._b.toggle_rate()) / 2
+
     def run(self, faults: FaultGate) -> None:
         self._a.refresh()
         self._b.refresh()

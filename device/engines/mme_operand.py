@@ -29,6 +29,7 @@ class MmeOperand:
 
     def __init__(self, data: Bytes, dtype: DataType, wanted: DataType, threads: int) -> None:
         source = data.view(numpy_type(dtype))
+        self._source = source
         self._program: Any = None
         self._threads = threads
         if dtype is wanted:
@@ -43,6 +44,11 @@ class MmeOperand:
         program.inputs, program.steps, program.out = inputs, steps, out
         program.input_count, program.step_count, program.count = 1, 1, source.size
         self._program, self._kept = program, (buffer, out, inputs, steps)
+
+    def toggle_rate(self) -> float:
+        """As it lies in memory now; see mme.h."""
+        source = self._source
+        return float(lib.mme_toggle_rate(ffi.from_buffer(source), source.itemsize, source.size))
 
     def refresh(self) -> None:
         if self._program is not None and lib.ew_run(self._program, self._threads) != 0:

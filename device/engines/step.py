@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from device.faults import FaultGate
 from device.memory import Bytes
 from device.recipe.descriptors import Operand
 
-__all__ = ["ExecutionOptions", "Operands", "Step"]
+__all__ = ["ExecutionOptions", "MmeStep", "Operands", "Step"]
 
 # The bytes of an operand.
 Operands = Callable[[Operand], Bytes]
@@ -25,9 +25,17 @@ class ExecutionOptions:
 
 
 class Step(Protocol):
-    """`node` is the graph's name for it."""
+    """`node` is the graph's name for it. Those of the MME also have a `toggle_rate`."""
 
     node: str
 
     def run(self, faults: FaultGate) -> None:
         """LaunchError if the engine cannot finish. One thread at a time."""
+
+
+@runtime_checkable
+class MmeStep(Step, Protocol):
+    """A step of the MME."""
+
+    def toggle_rate(self) -> float:
+        """How many bits of its operands, as they lie in memory now, differ from their neighbours', 0..1."""

@@ -25,6 +25,9 @@ GRACE_S = 0.02
 # Shares that differ less are the same: memory-bound parts shift a little with every step of the clock.
 _SAME_SHARE = 0.005
 
+# The same for the power of the MME's operands: samples of the same kind of numbers differ by less.
+_SAME_INTENSITY = 0.02
+
 # Dilation is for display: another ratio than this to the published one is worth a publish, but not many a second.
 _SAME_DILATION = 1.1
 DILATION_PERIOD_S = 0.25
@@ -39,8 +42,10 @@ class Activity:
         self._card = card
         self._lock = threading.Lock()
         self._sources: dict[object, tuple[float, ...]] = {}
+        self._intensities: dict[object, float] = {}
         self._ended_s: dict[object, float] = {}
         self._published = _NONE
+        self._published_intensity = 1.0
         self._published_dilation = 1.0
         self._published_s = 0.0
         self._is_leased = False
@@ -51,15 +56,17 @@ class Activity:
         self._thread = threading.Thread(target=self._watch, name="gaudi-activity", daemon=True)
         self._thread.start()
 
-    def begin(self, source: object, shares: EngineShares) -> None:
-        """CardLostError or BoxError if the card cannot be written."""
+    def begin(self, source: object, shares: EngineShares, mme_intensity: float = 1.0) -> None:
+        """CardLostError or BoxError if the card cannot be written. A source that has begun may begin anew."""
         with self._lock:
             self._sources[source] = shares.as_tuple()
+            self._intensities[source] = mme_intensity
             self._ended_s.pop(source, None)
             try:
                 self._publish_change(self._sum())
             except BaseException:
                 del self._sources[source]
+                self._intensities.pop(source, None)
                 raise
 
     def end(self, source: object, lingers: bool = True) -> None:
@@ -69,6 +76,7 @@ class Activity:
                 self._ended_s[source] = time.monotonic()
             else:
                 del self._sources[source]
+                self._intensities.pop(source, None)
                 self._publish_change(self._sum())
 
     def close(self) -> None:
@@ -78,6 +86,7 @@ class Activity:
         self._thread.join()
         with self._lock:
             self._sources.clear()
+            self._intensities.clear()
             self._ended_s.clear()
             self._take_back()
 
@@ -86,8 +95,17 @@ class Activity:
             return next(iter(self._sources.values()))
         return tuple(min(sum(shares[engine] for shares in self._sources.values()), 1.0) for engine in EngineClass)
 
+    def _intensity(self) -> float:
+        """Of all that keeps the MME busy, by its shares."""
+        shares = {source: shares[EngineClass.MME] for source, shares in self._sources.items()}
+        total = sum(shares.values())
+        if total <= 0.0:
+            return 1.0
+        return sum(share * self._intensities.get(source, 1.0) for source, share in shares.items()) / total
+
     def _publish_change(self, shares: tuple[float, ...]) -> None:
-        if shares == self._published or _are_same(shares, self._published):
+        is_same_intensity = abs(self._intensity() - self._published_intensity) <= _SAME_INTENSITY
+        if is_same_intensity and (shares == self._published or _are_same(shares, self._published)):
             return
         self._publish(shares)
         if not self._is_leased:
@@ -96,8 +114,10 @@ class Activity:
             self._busy.set()
 
     def _publish(self, shares: tuple[float, ...]) -> None:
-        self._card.publish_activity(shares, self.dilation)
+        intensity = self._intensity()
+        self._card.publish_activity(shares, self.dilation, intensity)
         self._published = shares
+        self._published_intensity = intensity
         self._published_dilation = self.dilation
         self._published_s = time.monotonic()
 
@@ -143,6 +163,7 @@ class Activity:
         for source in [source for source, ended_s in self._ended_s.items() if ended_s <= before_s]:
             del self._ended_s[source]
             del self._sources[source]
+            self._intensities.pop(source, None)
 
 
 def _are_same(first: tuple[float, ...], second: tuple[float, ...]) -> bool:

@@ -57,7 +57,8 @@ class Launch(Pending):
         before = session.running_pulse()
         cost = self._recipe.cost_at(before.clock_ratio)
         session.time_lines.book(self.ticket, before.clock_ratio)
-        session.activity.begin(self._source, cost.busy)
+        intensity = 1.0 if session.is_paced else self._binding.mme_intensity(session.spec.mme)
+        session.activity.begin(self._source, cost.busy, intensity)
         try:
             self._carry_out()
             after = session.pulse()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from device.engines import Step, bind
+from device.cost import mme_intensity
+from device.engines import MmeStep, Step, bind
 from device.errors import DeviceError, LaunchError, RecipeError
 from device.memory import Bytes, Range
 from device.recipe import LaunchCost, Operand, Place, Recipe, launch_cost
 from device.runtime.buffer import DeviceBuffer
 from device.runtime.session import Access, Session
+from device.spec import MmeSpec
 
 __all__ = ["Binding", "LoadedRecipe"]
 
@@ -20,12 +23,27 @@ _MAX_BINDINGS = 64
 Addresses = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+# Multiplications of a recipe whose operands are looked at before a launch, a few microseconds each.
+_MOST_SAMPLED = 4
+
+
+@dataclass(frozen=True)
 class Binding:
     """A recipe on tensors at these addresses; the steps are in the order of the schedule."""
 
     addresses: Addresses
     steps: tuple[Step, ...]
+
+    @functools.cached_property
+    def mme_steps(self) -> tuple[MmeStep, ...]:
+        """Some of those that multiply, evenly spread."""
+        found = [step for step in self.steps if isinstance(step, MmeStep)]
+        return tuple(found[:: -(-len(found) // _MOST_SAMPLED) or 1])
+
+    def mme_intensity(self, mme: MmeSpec) -> float:
+        """By how much the operands toggle now; those that the recipe computes are the ones of the launch before."""
+        samples = [mme_intensity(step.toggle_rate(), mme) for step in self.mme_steps]
+        return sum(samples) / len(samples) if samples else 1.0
 
 
 class LoadedRecipe:

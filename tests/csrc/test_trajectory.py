@@ -29,6 +29,7 @@ class Card:
     limit_w: float = 550.0
     airflow: float = 1.0
     activity: tuple[float, ...] = (0.0,) * 6
+    intensity: float = 0.0
     now: int = 7 * SECOND + 3
     segments: Any = field(init=False)
     count: int = field(init=False)
@@ -47,6 +48,7 @@ class Card:
         drive.ambient_c = self.physics.ambient_c
         drive.airflow = self.airflow
         drive.clock_ceiling = 1.0
+        drive.mme_intensity = self.intensity
         return drive
 
     def _plan(self, drive: Any, point: Any) -> None:
@@ -99,6 +101,25 @@ def test_energy_is_the_integral_of_power(activity: tuple[float, ...]) -> None:
     times = range(card.now, card.now + 2 * SECOND, step)
     total = sum(card.at(t + step // 2).power_w * step / SECOND for t in times)
     assert card.at(card.now + 2 * SECOND).energy_j - card.at(card.now).energy_j == pytest.approx(total, rel=1e-3)
+
+
+@given(ACTIVITY, st.floats(0.05, 1.0), st.floats(0.05, 1.0))
+@settings(max_examples=30, deadline=None)
+def test_operands_that_toggle_less_draw_less_and_leave_a_higher_clock(
+    activity: tuple[float, ...], first: float, second: float
+) -> None:
+    low, high = sorted((first, second))
+    quiet, loud = (Card(activity=activity, intensity=each) for each in (low, high))
+    a, b = quiet.run(5.0), loud.run(5.0)
+    assert a.clock_ratio >= b.clock_ratio
+    if a.clock_ratio == b.clock_ratio:
+        assert a.filtered_w <= b.filtered_w + 1e-9
+        saved = activity[0] * quiet.physics.engine_w[0] * (high - low) * a.clock_ratio
+        assert b.filtered_w - a.filtered_w >= 0.9 * saved - 1e-6  # and some leakage of the cooler die
+
+
+def test_an_intensity_that_nobody_set_is_the_full_one() -> None:
+    assert Card(activity=FULL_GEMM).run(2.0).filtered_w == Card(activity=FULL_GEMM, intensity=1.0).run(2.0).filtered_w
 
 
 def test_exact_solution_equals_small_step_integration() -> None:

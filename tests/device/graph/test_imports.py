@@ -11,7 +11,7 @@ import device.recipe
 
 COST = """Bound CopyShape ElementwiseShape GemmShape MmePlan OperationCost RowShape Work candidate_geometries
 command_copy_work command_fill_work command_read_work copy_work
-elementwise_work engine_clock_hz fill_work gemm_work macs_per_second nic_busy_bytes_per_s nic_cost
+elementwise_work engine_clock_hz fill_work gemm_work macs_per_second mme_intensity nic_busy_bytes_per_s nic_cost
 nic_ps_per_byte operation_cost pcie_bytes_per_s pcie_cost
 plan_gemm plan_geometry row_work"""
 RECIPE = """Access Constant ConvolutionOp Copy Descriptor ElementwiseOp Extent FORMAT_VERSION Fill Hazard

@@ -20,10 +20,12 @@ class FakeCard:
 
     def __init__(self) -> None:
         self.published: list[tuple[float, ...]] = []
+        self.intensities: list[float] = []
         self.is_leased = False
 
-    def publish_activity(self, shares: tuple[float, ...], dilation: float) -> None:
+    def publish_activity(self, shares: tuple[float, ...], dilation: float, mme_intensity: float = 1.0) -> None:
         self.published.append(shares)
+        self.intensities.append(mme_intensity)
 
     def start_lease(self) -> None:
         assert not self.is_leased
@@ -77,6 +79,15 @@ def test_two_sources_add_up_to_one_at_most(fake: FakeCard, activity: Activity) -
     activity.end("copy", lingers=False)
     sums = [(1.0, 0.0, 0.0, 0.6, 0.0, 0.0), (1.0, 0.0, 0.0, 0.61, 0.0, 1.0), (1.0, 0.0, 0.0, 0.6, 0.0, 0.0)]
     assert [pytest.approx(shares) for shares in fake.published] == [GEMM.as_tuple(), *sums]
+
+
+def test_the_intensity_of_the_mme_is_that_of_all_its_sources(fake: FakeCard, activity: Activity) -> None:
+    activity.begin("one", GEMM, 0.6)
+    activity.begin("copy", COPY)
+    activity.begin("two", EngineShares(mme=0.3), 1.0)
+    activity.begin("one", GEMM, 1.0)
+    activity.begin("one", GEMM, 0.99)
+    assert fake.intensities == [pytest.approx(each) for each in (0.6, 0.6, 0.7, 1.0)]
 
 
 def test_a_copy_that_outlasts_a_launch_does_not_make_the_engine_flicker(fake: FakeCard, activity: Activity) -> None:
