@@ -74,6 +74,9 @@ docs: wheel
 	$(BIN)/python -P docs/gen_hl_qual_tables.py
 	$(BIN)/python docs/gen_model_points.py
 	$(BIN)/python docs/gen_hlml_man.py
+	$(BIN)/python csrc/gen_fault_kinds.py
+	$(BIN)/python docs/gen_faults.py
+	$(BIN)/python docs/gen_man.py
 
 install: wheel
 	$(BIN)/python -P -m device install --root '$(DESTDIR)/' --prefix '$(PREFIX)'

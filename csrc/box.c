@@ -52,7 +52,8 @@ static int open_directory(const char *path, bool is_explicit, uid_t *owner, int 
     return 0;
 }
 
-static int attach(gaudi_box **out, const char *path, bool for_writing, bool is_explicit, gaudi_error *error)
+static int attach(gaudi_box **out, const char *path, bool for_writing, bool is_explicit, bool is_unloaded_fine,
+                  gaudi_error *error)
 {
     uid_t owner = 0;
     int dir = -1;
@@ -64,8 +65,10 @@ static int attach(gaudi_box **out, const char *path, bool for_writing, bool is_e
         rc = gaudi_attach_files(box, dir, owner, error);
     if (rc == 0)
         gaudi_real_paths_attach(box);
-    if (rc == 0 && (rc = gaudi_box_alive(box)) == -ENODEV)
-        gaudi_fail(error, rc, "the driver of box %s is not loaded; load it with 'gaudi-box up'", path);
+    if (rc == 0 && (rc = gaudi_box_alive(box)) == -ENODEV && is_unloaded_fine)
+        rc = 0;
+    if (rc == -ENODEV)
+        gaudi_fail(error, rc, "the driver of box %s is not loaded; load it with 'gaudi-box driver load'", path);
     if (rc == -ESTALE)
         gaudi_fail(error, rc, "the box at %s was taken down just now; try again", path);
     if (dir >= 0)
@@ -75,6 +78,8 @@ static int attach(gaudi_box **out, const char *path, bool for_writing, bool is_e
         return rc;
     }
     box->is_owner = geteuid() == 0 || owner == geteuid();
+    if (for_writing)
+        gaudi_locks_follow(box);
     *out = box;
     return 0;
 }
@@ -112,6 +117,7 @@ static int open_private(gaudi_box **out, const gaudi_box_identity *identity, con
         gaudi_sensors_list(&box->card[i]);
     }
     box->is_owner = true;
+    gaudi_locks_follow(box);
     *out = box;
 out:
     if (rc != 0)
@@ -130,7 +136,7 @@ static int open_default(gaudi_box **out, const char *path, bool for_writing, gau
         rc = gaudi_box_create_missing(path, identity, cards, card_count, error);
     if (rc == -EACCES || rc == -EROFS || rc == -EPERM || rc == -ENOENT)
         return open_private(out, identity, cards, card_count, error);
-    return rc != 0 ? rc : attach(out, path, for_writing, false, error);
+    return rc != 0 ? rc : attach(out, path, for_writing, false, false, error);
 }
 
 /* The place of the box that is meant; a box there may be replaced while we attach it, and then there is another one. */
@@ -143,7 +149,7 @@ static int open_once(gaudi_box **box, bool for_writing, gaudi_error *error)
     if (place.is_implicit && !place.exists)
         return open_default(box, place.path, for_writing, error);
     bool is_explicit = place.reason == GAUDI_PLACE_ENVIRONMENT_PATH || place.reason == GAUDI_PLACE_SUDO_USER;
-    rc = attach(box, place.path, for_writing, is_explicit, error);
+    rc = attach(box, place.path, for_writing, is_explicit, false, error);
     if (rc == -ESTALE && place.is_implicit && place.reason == GAUDI_PLACE_USER)
         gaudi_retired_clear(place.path); /* the next attempt makes another one */
     return rc;
@@ -162,7 +168,12 @@ int gaudi_box_open(gaudi_box **box, bool for_writing, gaudi_error *error)
 
 int gaudi_box_open_path(gaudi_box **box, const char *path, bool for_writing, gaudi_error *error)
 {
-    return attach(box, path, for_writing, true, error);
+    return attach(box, path, for_writing, true, false, error);
+}
+
+int gaudi_box_open_unloaded(gaudi_box **box, const char *path, gaudi_error *error)
+{
+    return attach(box, path, true, true, true, error);
 }
 
 static void unmap(void *base, size_t size)
@@ -177,6 +188,7 @@ void gaudi_box_close(gaudi_box *box)
 {
     if (!box)
         return;
+    gaudi_locks_forget(box);
     for (size_t i = 0; i < GAUDI_CARD_MAX; i++) {
         gaudi_card *card = &box->card[i];
         if (card->is_held)

@@ -10,17 +10,23 @@ uint64_t gaudi_monotonic_ns(void)
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
+/* Box time that passes in a span at a rate. */
+static uint64_t scaled(uint64_t span_ns, double rate)
+{
+    if (rate == 1.0) /* the usual case stays exact to the nanosecond */
+        return span_ns;
+    double product = (double)span_ns * rate;
+    if (!(product > 0.0))
+        return 0;
+    return product < 9e18 ? (uint64_t)product : UINT64_C(9000000000000000000); /* a corrupt rate must not overflow */
+}
+
 uint64_t gaudi_clock_at(const gaudi_clock *clock, uint64_t mono_ns)
 {
-    uint64_t elapsed = mono_ns > clock->mono0_ns ? mono_ns - clock->mono0_ns : 0;
-    if (clock->rate == 1.0) /* the usual case stays exact to the nanosecond */
-        return clock->box0_ns + elapsed;
-    double scaled = (double)elapsed * clock->rate;
-    if (!(scaled > 0.0))
-        return clock->box0_ns;
-    if (scaled > 9e18) /* a corrupt rate must not overflow the conversion */
-        scaled = 9e18;
-    return clock->box0_ns + (uint64_t)scaled;
+    if (mono_ns >= clock->mono0_ns)
+        return clock->box0_ns + scaled(mono_ns - clock->mono0_ns, clock->rate);
+    uint64_t before_ns = scaled(clock->mono0_ns - mono_ns, clock->rate_before);
+    return clock->box0_ns > before_ns ? clock->box0_ns - before_ns : 0;
 }
 
 gaudi_clock gaudi_clock_of(const gaudi_box *box)
@@ -32,7 +38,8 @@ gaudi_clock gaudi_clock_of(const gaudi_box *box)
     return clock;
 }
 
-/* As gaudi_clock_of, word by word: every getter passes here. */
+/* As gaudi_clock_of, word by word: every getter passes here. The time is read before the sequence is looked at again: at
+ * that time this clock was the one that held, so a reader that is preempted here never runs ahead on an old one. */
 uint64_t gaudi_box_now(const gaudi_box *box)
 {
     const gaudi_clock_section *section = &box->file->clock;
@@ -41,9 +48,11 @@ uint64_t gaudi_box_now(const gaudi_box *box)
         const gaudi_clock *slot = &section->slot[sequence & 1];
         gaudi_clock clock = {.box0_ns = gaudi_load_u64(&slot->box0_ns),
                              .mono0_ns = gaudi_load_u64(&slot->mono0_ns),
-                             .rate = gaudi_load_double(&slot->rate)};
+                             .rate = gaudi_load_double(&slot->rate),
+                             .rate_before = gaudi_load_double(&slot->rate_before)};
+        uint64_t mono_ns = gaudi_monotonic_ns();
         if (gaudi_load_u64(&section->sequence) == sequence)
-            return gaudi_clock_at(&clock, gaudi_monotonic_ns());
+            return gaudi_clock_at(&clock, mono_ns);
     }
     return 0;
 }

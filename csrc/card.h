@@ -22,7 +22,7 @@
 #include "card_layout.h"
 
 #define GAUDI_MAGIC UINT64_C(0x4452414349445541) /* "AUDICARD" in the file */
-#define GAUDI_FAULT_BREAKDOWN 100 /* gaudi_fault.kind of a breakdown, plus its number */
+#define GAUDI_FAULT_BREAKDOWN 100 /* gaudi_fault.kind of a breakdown, plus its number; GAUDI_FAULT_HANG */
 #define GAUDI_NAME_LENGTH 64
 #define GAUDI_PATH_LENGTH 512
 
@@ -55,18 +55,22 @@ typedef struct gaudi_place {
 /* Find the place of the box that the environment means. -EINVAL: $GAUDI_BOX is malformed. */
 int gaudi_place_find(gaudi_place *place, gaudi_error *error);
 
-/* ---- create.c, retire.c: make and retire boxes ------------------------------------------------------- */
+/* ---- create.c, retire.c, nvram.c: make and retire boxes ---------------------------------------------- */
 
 /* Make the files of a box from its image aside and publish them by one rename. An existing box is
  * replaced and its files are marked retired. mode_group: group that may write, or -1. */
 int gaudi_box_create(const char *path, const gaudi_box_identity *identity, const gaudi_card_image *cards,
                      size_t card_count, long group, gaudi_error *error);
 
-/* Mark all files of a box retired (retired: 1 down, 2 driver unloaded) and remove them. */
+/* Mark all files of a box retired (retired: 1 down, 2 driver unloaded) and remove them. What its cards never forget
+ * (aggregate counters, rows, reset counts, faults of the next boot) stays in <path>.nvram for the next box there. */
 int gaudi_box_retire(const char *path, uint32_t retired, gaudi_error *error);
 
-/* Load or unload the "driver" of a box: without it hlml_init gives DRIVER_NOT_LOADED, and so do readers. */
-int gaudi_box_set_driver(const char *path, bool is_loaded, gaudi_error *error);
+/* Forget what the cards of a box at this path remember. 0 also if that is nothing. */
+int gaudi_box_purge(const char *path, gaudi_error *error);
+
+/* Cards that an injected fault kept out of the box at this path come back at its next boot. Returns their number. */
+int gaudi_box_restore_absent(const char *path, gaudi_error *error);
 
 /* ---- box.c: attach ------------------------------------------------------------------------------- */
 
@@ -76,6 +80,9 @@ int gaudi_box_open(gaudi_box **box, bool for_writing, gaudi_error *error);
 
 /* Attach the box at a path; nothing is made. */
 int gaudi_box_open_path(gaudi_box **box, const char *path, bool for_writing, gaudi_error *error);
+
+/* The same, also if its driver is not loaded: for whoever loads it. */
+int gaudi_box_open_unloaded(gaudi_box **box, const char *path, gaudi_error *error);
 
 void gaudi_box_close(gaudi_box *box);
 
@@ -192,7 +199,7 @@ int gaudi_box_set_flapping(gaudi_box *box, size_t card, unsigned int port, bool 
 /* Temperature of sensor `i` for a reading, degrees Celsius. */
 double gaudi_sensor_temperature(const gaudi_card *card, size_t i, const gaudi_reading *reading);
 
-/* ---- hold.c, publish.c, conditions.c, counters.c, faults.c, events.c: writing. The box must be open for writing. ---- */
+/* ---- hold.c, publish.c, conditions.c, reset.c, counters.c, faults.c, events.c: writing. The box must be open for writing. ---- */
 
 /* Hold the card for this process (exclusive until released or death). -EBUSY: error names the holder,
  * whose pid and comm are in *holder if it is not NULL. */
@@ -218,20 +225,55 @@ int gaudi_card_count_pcie(gaudi_card *card, uint64_t rx_bytes, uint64_t tx_bytes
 /* Count launches for display. About 3 us; who launches at a high rate counts many at once. */
 int gaudi_card_count_launches(gaudi_card *card, uint64_t count, gaudi_error *error);
 int gaudi_card_set_limit(gaudi_card *card, uint64_t limit_mw, gaudi_error *error); /* owner or root */
-/* Owner or root. Posts GAUDI_EVENT_RESET; ends breakdowns; `duration_ns` of box time later the card is operational. */
+
+/* ---- reset.c ---------------------------------------------------------------------------------------------- */
+
+#define GAUDI_RESET_USUAL 0xffffffffffffffff /* as long as the card takes: gaudi_identity.reset_ms */
+
+/* Hard reset. Root may; else the user of whoever holds the card, and if nobody does the owner of the box: -EPERM says who
+ * holds it. The card is in reset for `duration_ns` of box time and operational then. Whoever holds it has lost work and
+ * memory. Volatile counters begin again, pending rows are replaced, breakdowns end, GAUDI_EVENT_RESET is posted.
+ * -EIO: a card that fell off the bus is not reached. */
 int gaudi_card_reset(gaudi_card *card, uint64_t duration_ns, gaudi_error *error);
+
+/* Unload or load the driver of an open box: without it hlml_init and all readers get DRIVER_NOT_LOADED. Owner or root.
+ * -EBUSY: a card is held, as rmmod says; the error names the holder. Loading begins volatile counters anew. */
+int gaudi_box_driver(gaudi_box *box, bool is_loaded, gaudi_error *error);
+
+/* ---- kernel_log.c: what the driver would have told the kernel ----------------------------------------------- */
+
+typedef struct gaudi_log_line {
+    uint64_t box_ns;
+    int32_t card;   /* -1: the driver as a whole */
+    uint32_t level; /* as the kernel's: 3 error, 4 warning, 6 information */
+    char text[176];
+} gaudi_log_line;
+
+/* The box time at which the box was made, the zero of its log. */
+uint64_t gaudi_box_boot_ns(const gaudi_box *box);
+
+/* Append a line to the log of the box, dated now. Nothing happens where it cannot be written. */
+void gaudi_card_log(gaudi_card *card, unsigned int level, const char *text);
+
+/* Lines of what has come about by itself since the last publish (end of a reset, overheating), which nobody has written
+ * yet. Returns their number. */
+size_t gaudi_card_log_pending(const gaudi_card *card, gaudi_log_line *lines, size_t max);
 
 /* Conditions that faults set; NaN keeps the present value. */
 typedef struct gaudi_conditions {
     double ambient_c;
     double airflow;
     double clock_ceiling; /* 0..1 of the maximum clock */
+    double brake;         /* share of the power limit that a power brake leaves; 0 and 1: none */
 } gaudi_conditions;
 int gaudi_card_set_conditions(gaudi_card *card, const gaudi_conditions *conditions, gaudi_error *error);
 /* The present ones. */
 int gaudi_card_read_conditions(const gaudi_card *card, gaudi_conditions *conditions);
 int gaudi_card_set_lost(gaudi_card *card, bool is_lost, gaudi_error *error);
+/* What the link to the host was trained to; 0 stands for the card's own. */
+int gaudi_card_set_pcie(gaudi_card *card, unsigned int generation, unsigned int width, gaudi_error *error);
 int gaudi_card_count_ecc(gaudi_card *card, const gaudi_rows *delta, gaudi_error *error);
+/* `injected_ns` is the box time until it begins to act, 0: at once. */
 int gaudi_card_add_fault(gaudi_card *card, const gaudi_fault *fault, gaudi_error *error);
 int gaudi_card_remove_faults(gaudi_card *card, uint32_t kind, gaudi_error *error); /* 0: all */
 
@@ -256,6 +298,8 @@ enum gaudi_breakdown {
     GAUDI_BREAKDOWN_THERMAL_EVENT = 4
 };
 int gaudi_card_break(gaudi_card *card, enum gaudi_breakdown what, gaudi_error *error);
+/* Take breakdowns away again: what the driver has not given up on yet goes on. A card that needs a reset still does. */
+int gaudi_card_mend(gaudi_card *card, gaudi_error *error);
 
 int gaudi_card_post_event(gaudi_card *card, uint64_t kind, uint64_t argument);
 

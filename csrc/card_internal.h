@@ -58,6 +58,7 @@ struct gaudi_box {
     bool is_real;  /* it owns the real paths */
     size_t card_count;
     pthread_mutex_t mutex;
+    gaudi_box *next; /* in the list of hold.c */
     gaudi_card card[GAUDI_CARD_MAX];
 };
 
@@ -180,6 +181,65 @@ uint64_t gaudi_change_kinds(double clock_ratio, uint32_t flags, const gaudi_segm
 void gaudi_future_of(const gaudi_core *core, struct gaudi_future *future);
 void gaudi_events_append(gaudi_card *card, uint64_t box_ns, uint64_t kind, uint64_t argument);
 void gaudi_doorbell_ring(gaudi_box *box);
+
+/* kernel_log.c: the files of the log, and what a core brings about by itself between its publish and a moment. */
+#define GAUDI_LOG_NAME "kmsg"
+#define GAUDI_LOG_OLD_NAME "kmsg.old"
+
+enum { GAUDI_NOTE_MAX = 8 };
+
+enum gaudi_note_kind {
+    GAUDI_NOTE_RESET_DONE,
+    GAUDI_NOTE_GIVEN_UP,
+    GAUDI_NOTE_HEARTBEAT,
+    GAUDI_NOTE_HOT,
+    GAUDI_NOTE_COOL,
+    GAUDI_NOTE_SHUTDOWN
+};
+
+typedef struct gaudi_note {
+    uint64_t box_ns;
+    enum gaudi_note_kind kind;
+    double die_c;
+} gaudi_note;
+
+typedef struct gaudi_notes {
+    uint32_t count;
+    gaudi_note note[GAUDI_NOTE_MAX];
+} gaudi_notes;
+
+void gaudi_notes_of(const gaudi_core *core, uint64_t until_ns, gaudi_notes *notes);
+void gaudi_notes_write(const gaudi_card *card, const gaudi_notes *notes, uint64_t launches);
+void gaudi_log(const gaudi_card *card, unsigned int level, uint64_t box_ns, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void gaudi_log_driver(const gaudi_box *box, unsigned int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* What the driver says when it finds its cards. */
+void gaudi_log_boot(const gaudi_box *box);
+char *gaudi_log_boot_text(const gaudi_box_identity *identity, const gaudi_card_image *cards, size_t card_count,
+                          uint64_t box_ns, size_t *size); /* for the file of a new box; the caller frees it */
+
+/* nvram.c: what the cards at a path remember over power cycles. */
+struct gaudi_nvram;
+struct gaudi_nvram *gaudi_nvram_load(const char *path);            /* never NULL but out of memory */
+int gaudi_nvram_save(const struct gaudi_nvram *nvram, const char *path, long group);
+void gaudi_nvram_free(struct gaudi_nvram *nvram);
+void gaudi_nvram_note(struct gaudi_nvram *nvram, const char *box_path);   /* take over what the box there knows */
+bool gaudi_nvram_is_absent(const struct gaudi_nvram *nvram, const gaudi_identity *identity);
+void gaudi_nvram_apply(const struct gaudi_nvram *nvram, gaudi_card_file *file);
+
+/* counters.c: what a reset, or a load of the driver, does to everything that is counted and to rows that wait. */
+void gaudi_counters_reset(gaudi_card *card);
+
+/* ports.c: traffic begins at 0 again. Every link that was up goes down and comes back, so its toggles go on. */
+void gaudi_ports_reset(gaudi_card *card);
+
+/* hold.c: locks and mutexes of a box that is open for writing have to be made anew in a child after fork. */
+void gaudi_locks_follow(gaudi_box *box);
+void gaudi_locks_forget(gaudi_box *box);
+
+/* conditions.c: -EPERM for everybody but owner and root. */
+int gaudi_need_owner(const gaudi_box *box, const char *what, gaudi_error *error);
 
 /* glance.c: sort the sensors by group, once the identity is known to be sound. */
 void gaudi_sensors_list(gaudi_card *card);

@@ -84,12 +84,13 @@ typedef struct gaudi_card_file {
     gaudi_events events;
 } gaudi_card_file;
 
-/* The clock of the box: box = box0 + rate * (CLOCK_MONOTONIC - mono0). Rate 0 is frozen. */
+/* The clock of the box: box = box0 + rate * (CLOCK_MONOTONIC - mono0), and with rate_before instead of rate before mono0:
+ * a change of the rate is announced ahead of the moment at which it begins. Rate 0 is frozen. */
 typedef struct gaudi_clock {
     uint64_t box0_ns;
     uint64_t mono0_ns;
     double rate;
-    uint64_t reserved;
+    double rate_before;
 } gaudi_clock;
 
 typedef struct gaudi_clock_section {
@@ -121,7 +122,8 @@ typedef struct gaudi_box_file {
     gaudi_clock_section clock;
     uint32_t driver_loaded;
     uint32_t doorbell;
-    uint64_t reserved[7];
+    uint64_t boot_ns; /* box time at which the box was made: the zero of its kernel log */
+    uint64_t reserved[6];
     uint64_t link_up[GAUDI_CARD_MAX];
 } gaudi_box_file;
 

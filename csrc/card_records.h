@@ -133,7 +133,8 @@ typedef struct gaudi_identity {
     uint32_t clock_hbm_mhz;
     uint32_t reported_threshold_c[4];
     uint32_t lacks;
-    uint32_t reserved[15];
+    uint32_t reset_ms; /* how long a hard reset takes, box time */
+    uint32_t reserved[14];
     gaudi_sensor sensor[GAUDI_SENSOR_MAX];
     gaudi_port port[GAUDI_PORT_MAX];
 } gaudi_identity;
@@ -183,7 +184,7 @@ typedef struct gaudi_drive {
     double airflow;
     double clock_ceiling;
     double mme_intensity; /* power of the busy MME relative to that with the operands of the spec; 0 counts as 1 */
-    double reserved;
+    double brake; /* share of the power limit that an asserted power brake leaves; 0: it is not asserted */
 } gaudi_drive;
 
 /* One piece of the published future, valid from start_ns until the next piece begins. With t seconds
@@ -258,7 +259,7 @@ typedef struct gaudi_row {
     uint8_t is_pending;
 } gaudi_row;
 
-/* ECC counters: [0] since reset, [1] since the driver was loaded. */
+/* ECC counters: [0] since reset or driver load, [1] of the card's life (they survive down and up, nvram.c). */
 typedef struct gaudi_rows {
     uint64_t hbm_corrected[2];
     uint64_t hbm_uncorrected[2];
@@ -346,7 +347,18 @@ typedef struct gaudi_ports {
     gaudi_port_counters port[GAUDI_PORT_MAX];
 } gaudi_ports;
 
-/* An injected fault. `kind` is the number in the catalogue (device/specs/faults.toml). */
+/* An injected fault. `kind` is the number in the catalogue (device/specs/faults.toml), `address` what it says there.
+ * flags: bit 0 the first hit heals it; bits 8 to 11 the quantity of its condition (enum gaudi_fault_quantity); bit 12 the
+ * condition is "below" and not "above". injected_ns is the box time from which it acts. parameter[0] is the threshold of
+ * the condition, parameter[1] N of "one in N" (0: always), both doubles bit for bit. */
+enum gaudi_fault_quantity {
+    GAUDI_FAULT_ALWAYS = 0,
+    GAUDI_FAULT_DIE_C = 1,
+    GAUDI_FAULT_HBM_C = 2,
+    GAUDI_FAULT_POWER_W = 3,
+    GAUDI_FAULT_CLOCK_MHZ = 4,
+    GAUDI_FAULT_UTILIZATION = 5
+};
 typedef struct gaudi_fault {
     uint32_t kind;
     uint32_t flags;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <time.h>
 
 /* The cards of which no other writer is at work; a bit each. While the clock changes nobody lays out a future: what begins
  * ahead by the old clock may lie behind by the new one. */
@@ -25,6 +26,13 @@ static void end_all(gaudi_box *box, uint64_t begun)
     }
 }
 
+/* A new rate begins this much after it is written, wall time. Until then readers go on with the old one, whichever of the
+ * two clocks they see, so none of them sees box time fall. */
+static const uint64_t NOTICE_NS = 200000;
+
+/* How often the announcement is made anew because this process was preempted until the moment had passed. */
+enum { ANNOUNCE_ATTEMPTS = 10 };
+
 /* Work in flight goes on across a change of the clock: its leases, half a second of wall time, are carried over the
  * step and stretched to the new rate. Whoever has died meanwhile is found out one lease later. */
 static void carry_leases(gaudi_box *box, uint64_t begun, const gaudi_clock *before, double rate, uint64_t step_ns)
@@ -35,6 +43,39 @@ static void carry_leases(gaudi_box *box, uint64_t begun, const gaudi_clock *befo
         if (begun >> i & 1)
             gaudi_lease_extend_locked(&box->card[i], now_ns + step_ns + (uint64_t)lease_ns);
     }
+}
+
+/* Announce the rate, and come back when it holds. */
+static void change_rate(gaudi_box *box, gaudi_clock *clock, double rate)
+{
+    uint64_t *sequence = &box->file->clock.sequence;
+    gaudi_clock next = *clock;
+    for (int attempt = 0; attempt < ANNOUNCE_ATTEMPTS; attempt++) {
+        uint64_t from_ns = gaudi_monotonic_ns() + NOTICE_NS;
+        next = (gaudi_clock){.box0_ns = gaudi_clock_at(clock, from_ns),
+                             .mono0_ns = from_ns,
+                             .rate = rate,
+                             .rate_before = clock->rate};
+        gaudi_section_fill(sequence, sizeof next, &next);
+        if (gaudi_monotonic_ns() < from_ns) /* the commit is one store from here */
+            break;
+    }
+    gaudi_section_commit(sequence);
+    while (gaudi_monotonic_ns() < next.mono0_ns) {
+        struct timespec pause = {.tv_nsec = 50000};
+        nanosleep(&pause, NULL);
+    }
+    *clock = next;
+}
+
+/* Only forward, so it needs no notice. */
+static void step_forward(gaudi_box *box, gaudi_clock *clock, uint64_t step_ns)
+{
+    uint64_t mono_ns = gaudi_monotonic_ns();
+    clock->box0_ns = gaudi_clock_at(clock, mono_ns) + step_ns;
+    clock->mono0_ns = mono_ns;
+    clock->rate_before = clock->rate;
+    gaudi_section_write(&box->file->clock.sequence, sizeof *clock, clock);
 }
 
 int gaudi_box_clock_set(gaudi_box *box, double rate, uint64_t step_ns, gaudi_error *error)
@@ -50,12 +91,10 @@ int gaudi_box_clock_set(gaudi_box *box, double rate, uint64_t step_ns, gaudi_err
         gaudi_clock clock = gaudi_clock_of(box);
         carry_leases(box, begun, &clock, rate >= 0.0 ? rate : clock.rate, step_ns);
         gaudi_kill_point("leases carried over");
-        uint64_t mono_ns = gaudi_monotonic_ns();
-        clock.box0_ns = gaudi_clock_at(&clock, mono_ns) + step_ns;
-        clock.mono0_ns = mono_ns;
-        if (rate >= 0.0)
-            clock.rate = rate;
-        gaudi_section_write(&box->file->clock.sequence, sizeof clock, &clock);
+        if (rate >= 0.0 && rate != clock.rate)
+            change_rate(box, &clock, rate);
+        if (step_ns > 0)
+            step_forward(box, &clock, step_ns);
         end_all(box, begun);
         gaudi_writer_unlock(box->fd, &box->file->header);
         gaudi_doorbell_ring(box); /* whoever waits for a moment of box time has to reckon again */

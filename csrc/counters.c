@@ -2,7 +2,10 @@
  * so none of this is a publish. */
 #include "card_internal.h"
 
+#include "fault_kinds.h"
+
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 /* Change the core and nothing that the future depends on. */
@@ -59,11 +62,29 @@ static void spread(uint32_t *kbps, uint64_t *until_ns, uint64_t old_from_ns, uin
     *until_ns = from_ns + (uint64_t)(span_s * 1e9);
 }
 
+/* Replays per byte by the faults that act now, and the whole replays among `bytes`; which byte completes one follows from
+ * how many were carried before, so no replay is lost to small copies. */
+static uint64_t replays(const gaudi_card *card, uint64_t before_bytes, uint64_t bytes)
+{
+    gaudi_faults faults;
+    double per_byte = 0.0;
+    if (gaudi_section_read(&card->file->faults.sequence, sizeof faults, &faults) != 0)
+        return 0;
+    for (uint32_t i = 0; i < faults.count && i < GAUDI_FAULT_MAX; i++) {
+        const gaudi_fault *f = &faults.fault[i];
+        bool is_active = f->kind == GAUDI_FAULT_PCIE_REPLAY && f->injected_ns <= gaudi_box_now(card->box);
+        per_byte += is_active && f->degree > 0.0 && f->degree < 1e6 ? f->degree / 1048576.0 : 0.0;
+    }
+    double count = floor((double)(before_bytes + bytes) * per_byte) - floor((double)before_bytes * per_byte);
+    return count > 0.0 && count < 4e9 ? (uint64_t)count : 0;
+}
+
 static void add_pcie(const gaudi_card *card, gaudi_core *core, const void *with)
 {
     const uint64_t *bytes = with;
     uint64_t now_ns = gaudi_box_now(card->box);
     uint64_t from_ns = now_ns > GAUDI_PCIE_WINDOW_NS ? now_ns - GAUDI_PCIE_WINDOW_NS : 0;
+    core->pcie_replay += (uint32_t)replays(card, core->pcie_rx_bytes + core->pcie_tx_bytes, bytes[0] + bytes[1]);
     core->pcie_rx_bytes += bytes[0];
     core->pcie_tx_bytes += bytes[1];
     spread(&core->pcie_rx_kbps, &core->pcie_rx_until_ns, core->pcie_from_ns, from_ns, now_ns, bytes[0],
@@ -116,4 +137,26 @@ int gaudi_card_count_ecc(gaudi_card *card, const gaudi_rows *delta, gaudi_error 
         gaudi_section_write(&card->file->rows.sequence, sizeof rows, &rows);
     gaudi_write_end(card);
     return rc;
+}
+
+/* Rows that waited for a reset are replaced now; a row of the table stays there for good. */
+static void reset_rows(gaudi_card *card)
+{
+    gaudi_rows rows;
+    if (gaudi_section_read(&card->file->rows.sequence, sizeof rows, &rows) != 0)
+        return;
+    rows.hbm_corrected[0] = 0;
+    rows.hbm_uncorrected[0] = 0;
+    rows.sram_corrected[0] = 0;
+    rows.sram_uncorrected[0] = 0;
+    rows.critical[0] = 0;
+    for (uint32_t i = 0; i < GAUDI_ROW_MAX; i++)
+        rows.row[i].is_pending = 0;
+    gaudi_section_write(&card->file->rows.sequence, sizeof rows, &rows);
+}
+
+void gaudi_counters_reset(gaudi_card *card)
+{
+    reset_rows(card);
+    gaudi_ports_reset(card);
 }

@@ -58,13 +58,22 @@ void gaudi_image_fill_card(gaudi_card_file *file, const gaudi_card_image *image,
     core->segment_count = gaudi_trajectory_plan(&file->physics, &core->drive, &idle, box_ns, core->segment);
 }
 
-/* Links that the board has; an external port has no partner in an emulated rack unless one is plugged,
- * and a real port without a cable is down. */
-static uint64_t links_of(const gaudi_identity *identity)
+static bool has_module(const gaudi_card_image *cards, size_t card_count, int32_t module_id)
+{
+    for (size_t i = 0; i < card_count; i++) {
+        if ((int64_t)cards[i].identity.module_id == module_id)
+            return true;
+    }
+    return false;
+}
+
+/* Links that the board has and whose other end answers: that of a card that is absent is down. An external port has no
+ * partner in an emulated rack unless one is plugged, and a real port without a cable is down. */
+static uint64_t links_of(const gaudi_identity *identity, const gaudi_card_image *cards, size_t card_count)
 {
     uint64_t up = 0;
     for (uint32_t p = 0; p < identity->port_count && p < GAUDI_PORT_MAX; p++) {
-        if (identity->port[p].peer_card >= 0)
+        if (identity->port[p].peer_card >= 0 && has_module(cards, card_count, identity->port[p].peer_card))
             up |= UINT64_C(1) << p;
     }
     return up;
@@ -80,9 +89,11 @@ int gaudi_image_fill_box(gaudi_box_file *file, const gaudi_box_identity *identit
     file->clock.slot[0].box0_ns = realtime_ns();
     file->clock.slot[0].mono0_ns = gaudi_monotonic_ns();
     file->clock.slot[0].rate = 1.0;
+    file->clock.slot[0].rate_before = 1.0;
+    file->boot_ns = file->clock.slot[0].box0_ns;
     file->driver_loaded = 1;
     for (size_t i = 0; i < card_count; i++)
-        file->link_up[i] = links_of(&cards[i].identity);
+        file->link_up[i] = links_of(&cards[i].identity, cards, card_count);
     return 0;
 }
 
@@ -117,8 +128,19 @@ static int write_file(int dir, const char *name, const void *data, size_t size, 
     return rc;
 }
 
+/* The log begins with what the driver says when it finds its cards. */
+static int write_log(int dir, const gaudi_box_identity *identity, const gaudi_card_image *cards, size_t card_count,
+                     uint64_t box_ns, long group)
+{
+    size_t size = 0;
+    char *text = gaudi_log_boot_text(identity, cards, card_count, box_ns, &size);
+    int rc = text ? write_file(dir, GAUDI_LOG_NAME, text, size, group) : -ENOMEM;
+    free(text);
+    return rc;
+}
+
 static int write_box(int dir, const gaudi_box_identity *identity, const gaudi_card_image *cards, size_t card_count,
-                     long group)
+                     const struct gaudi_nvram *nvram, long group)
 {
     uint64_t generation = 0;
     char name[32];
@@ -134,6 +156,7 @@ static int write_box(int dir, const gaudi_box_identity *identity, const gaudi_ca
     gaudi_image_fill_box(box, identity, cards, card_count, generation);
     for (size_t i = 0; rc == 0 && i < card_count; i++) {
         gaudi_image_fill_card(card, &cards[i], (uint32_t)i, generation, box->clock.slot[0].box0_ns);
+        gaudi_nvram_apply(nvram, card);
         snprintf(name, sizeof name, "accel%zu", i);
         rc = write_file(dir, name, card, sizeof *card, group);
         gaudi_kill_point("card file written");
@@ -141,6 +164,8 @@ static int write_box(int dir, const gaudi_box_identity *identity, const gaudi_ca
         if (rc == 0)
             rc = write_file(dir, name, card, 0, group);
     }
+    if (rc == 0)
+        rc = write_log(dir, identity, cards, card_count, box->boot_ns, group);
     if (rc == 0)
         rc = write_file(dir, "box", box, sizeof *box, group);
 out:
@@ -204,9 +229,9 @@ static int open_site(site *s, const char *parent, const char *name, gaudi_error 
 }
 
 static int build(const site *s, const gaudi_box_identity *identity, const gaudi_card_image *cards, size_t card_count,
-                 long group)
+                 const struct gaudi_nvram *nvram, long group)
 {
-    int rc = write_box(s->dir, identity, cards, card_count, group);
+    int rc = write_box(s->dir, identity, cards, card_count, nvram, group);
     if (rc == 0 && fchmod(s->dir, group >= 0 ? 0775 : 0755) != 0)
         rc = -errno;
     if (rc == 0 && group >= 0 && fchown(s->dir, (uid_t)-1, (gid_t)group) != 0)
@@ -231,6 +256,22 @@ static int publish_box(const char *aside, const char *path, bool may_replace, ga
     return rc == 0 ? 0 : gaudi_fail(error, rc, "cannot publish the box at %s: %s", path, strerror(-rc));
 }
 
+/* The cards that come up: all but those that an injected fault keeps away, numbered anew. NULL: out of memory. */
+static gaudi_card_image *present(const struct gaudi_nvram *nvram, const gaudi_card_image *cards, size_t *card_count)
+{
+    gaudi_card_image *kept = calloc(*card_count ? *card_count : 1, sizeof *kept);
+    size_t count = 0;
+    for (size_t i = 0; kept && i < *card_count; i++) {
+        if (gaudi_nvram_is_absent(nvram, &cards[i].identity))
+            continue;
+        kept[count] = cards[i];
+        kept[count].identity.minor = (uint32_t)count;
+        count++;
+    }
+    *card_count = count;
+    return kept;
+}
+
 static int create(const char *path, const gaudi_box_identity *identity, const gaudi_card_image *cards,
                   size_t card_count, long group, bool may_replace, gaudi_error *error)
 {
@@ -241,10 +282,18 @@ static int create(const char *path, const gaudi_box_identity *identity, const ga
     int rc = make_parent(path, parent, error);
     if (rc != 0)
         return rc;
+    struct gaudi_nvram *nvram = gaudi_nvram_load(path);
+    if (nvram && may_replace) /* the box that is replaced is switched off */
+        gaudi_nvram_note(nvram, path);
+    gaudi_card_image *kept = nvram ? present(nvram, cards, &card_count) : NULL;
+    if (!kept) {
+        gaudi_nvram_free(nvram);
+        return gaudi_fail(error, -ENOMEM, "out of memory");
+    }
     const char *name = strrchr(path, '/') + 1;
     gaudi_leftovers_sweep(parent, name);
     rc = open_site(&s, parent, name, error);
-    if (rc == 0 && (rc = build(&s, identity, cards, card_count, group)) != 0)
+    if (rc == 0 && (rc = build(&s, identity, kept, card_count, nvram, group)) != 0)
         gaudi_fail(error, rc, "cannot write the box in %s: %s", parent, strerror(-rc));
     if (rc == 0)
         rc = publish_box(s.path, path, may_replace, error);
@@ -252,6 +301,10 @@ static int create(const char *path, const gaudi_box_identity *identity, const ga
         gaudi_box_remove(s.path); /* what was replaced, or what failed; nothing if all went well */
     if (s.dir >= 0)
         close(s.dir);
+    if (rc == 0 && may_replace)
+        (void)gaudi_nvram_save(nvram, path, group); /* the box knows it all too */
+    free(kept);
+    gaudi_nvram_free(nvram);
     return rc;
 }
 

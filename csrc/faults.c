@@ -51,7 +51,7 @@ static int note(const gaudi_card *card, gaudi_faults *faults, const void *with, 
         return gaudi_fail(error, -ENOSPC, "card %zu already has %d faults; heal some first", card->index,
                           GAUDI_FAULT_MAX);
     faults->fault[faults->count] = *fault;
-    faults->fault[faults->count].injected_ns = gaudi_box_now(card->box);
+    faults->fault[faults->count].injected_ns += gaudi_box_now(card->box); /* what was given is a delay */
     faults->count++;
     return 0;
 }
@@ -206,6 +206,8 @@ static void count_errors(gaudi_card *card, enum gaudi_breakdown what)
     gaudi_events_append(card, now_ns, is_fatal ? GAUDI_EVENT_ECC_ERROR : GAUDI_EVENT_ECC_CORRECTED, 1);
     if (is_fatal)
         gaudi_events_append(card, now_ns, GAUDI_EVENT_CRITICAL_ERROR, 1);
+    gaudi_log(card, is_fatal ? 3 : 4, now_ns, "SRAM ECC %s error detected, critical %d",
+              is_fatal ? "double bit" : "single bit, corrected", is_fatal ? 1 : 0);
 }
 
 int gaudi_card_break(gaudi_card *card, enum gaudi_breakdown what, gaudi_error *error)
@@ -233,5 +235,35 @@ int gaudi_card_break(gaudi_card *card, enum gaudi_breakdown what, gaudi_error *e
     gaudi_write_end(card);
     if (is_ringing || is_error)
         gaudi_doorbell_ring(card->box);
+    return rc;
+}
+
+static int apply_mending(gaudi_card *card, gaudi_core *core, gaudi_point *at, uint64_t box_ns, const void *with)
+{
+    (void)card;
+    (void)at;
+    (void)with;
+    bool is_stuck = core->status_after == GAUDI_STATUS_NEEDS_RESET;
+    if (core->status_until_ns == 0 || core->status_after == GAUDI_STATUS_OPERATIONAL)
+        return 0;
+    core->status_until_ns = 0;
+    if (is_stuck) {
+        memset(core->drive.activity, 0, sizeof core->drive.activity);
+        core->drive.lease_end_ns = box_ns;
+    }
+    return 0;
+}
+
+int gaudi_card_mend(gaudi_card *card, gaudi_error *error)
+{
+    bool is_ringing = true;
+    int rc = gaudi_write_begin(card, error);
+    if (rc != 0)
+        return rc;
+    rc = gaudi_publish_locked(card, apply_mending, NULL, &is_ringing);
+    if (rc == 0)
+        gaudi_breakdowns_end(card);
+    gaudi_write_end(card);
+    gaudi_doorbell_ring(card->box);
     return rc;
 }

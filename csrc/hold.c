@@ -3,6 +3,7 @@
 #include "kill_point.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -15,18 +16,25 @@ static struct {
     gaudi_card *card[GAUDI_CARD_MAX];
     size_t count;
     bool is_running;
-    bool is_fork_handled;
 } lease = {.mutex = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+
+/* The boxes that this process has open for writing, for the child of a fork. Guarded by `mutex`. */
+static struct {
+    pthread_mutex_t mutex;
+    gaudi_box *first;
+    bool is_fork_handled;
+} followed = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 /* Twice a lease: one renewal may come late by all of the other half. */
 static const long RENEW_NS = 200 * 1000 * 1000L;
 
-static uint64_t start_time_of_self(void)
+static uint64_t start_time_of(uint32_t pid)
 {
-    /* Field 22 of /proc/self/stat, ticks since boot; for display, 0 where there is no /proc. */
+    /* Field 22 of /proc/<pid>/stat, ticks since boot; 0 where there is no /proc or no such process. */
     char text[1024];
     unsigned long long ticks = 0;
-    FILE *stat = fopen("/proc/self/stat", "re");
+    snprintf(text, sizeof text, "/proc/%u/stat", pid);
+    FILE *stat = fopen(text, "re");
     if (!stat)
         return 0;
     size_t length = fread(text, 1, sizeof text - 1, stat);
@@ -46,7 +54,7 @@ static gaudi_processes process_of_self(void)
     p.count = 1;
     p.process[0].pid = (uint32_t)getpid();
     p.process[0].uid = (uint32_t)geteuid();
-    p.process[0].start_time = start_time_of_self();
+    p.process[0].start_time = start_time_of(p.process[0].pid);
     FILE *comm = fopen("/proc/self/comm", "re");
     if (comm) {
         size_t length = fread(p.process[0].comm, 1, sizeof p.process[0].comm - 1, comm);
@@ -67,8 +75,11 @@ static int busy(const gaudi_card *card, gaudi_process *holder, gaudi_error *erro
     who.comm[sizeof who.comm - 1] = '\0';
     if (holder)
         *holder = who;
-    return gaudi_fail(error, -EBUSY, "card %zu is held by %s (pid %u); wait for it or end it", card->index,
-                      who.comm[0] ? who.comm : "another process", who.pid);
+    /* A pid means something only in the PID namespace of its process; the start time tells whether that is ours. */
+    bool is_local = who.start_time == 0 || start_time_of(who.pid) == who.start_time;
+    return gaudi_fail(error, -EBUSY, "card %zu is held by %s (pid %u%s); wait for it or end it", card->index,
+                      who.comm[0] ? who.comm : "another process", who.pid,
+                      is_local ? "" : " of another container");
 }
 
 static void note_holder(gaudi_card *card, const gaudi_processes *who, uint64_t token)
@@ -78,6 +89,8 @@ static void note_holder(gaudi_card *card, const gaudi_processes *who, uint64_t t
     gaudi_kill_point("holder named, token not set");
     if (gaudi_section_read(&card->file->core.sequence, sizeof core, &core) != 0)
         return;
+    if (token != 0)
+        card->reset_count = core.reset_count;
     core.holder_token = token;
     core.holder_lease_end_ns = gaudi_box_now(card->box);
     core.memory_used_bytes = card->identity.memory_reserved_bytes;
@@ -130,20 +143,76 @@ void gaudi_card_release(gaudi_card *card)
     gaudi_unlock(card->fd, GAUDI_LOCK_HOLDER);
 }
 
-/* After fork the child shares the open file and with it the locks; the parent's death would not free
- * them. The child closes its copies: it holds nothing and writes nothing. */
-static void forget_in_child(void)
+/* The same file anew: an open file that no other process has, so that its locks are ours alone. */
+static int reopen(int fd)
 {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int fresh = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    close(fd);
+    return fresh;
+}
+
+static void renew_files(gaudi_box *box)
+{
+    pthread_mutex_init(&box->mutex, NULL);
+    if (box->fd >= 0 && (box->fd = reopen(box->fd)) < 0)
+        box->is_writable = false;
+    for (size_t i = 0; i < box->card_count; i++) {
+        gaudi_card *card = &box->card[i];
+        pthread_mutex_init(&card->mutex, NULL);
+        card->is_held = false;
+        if (card->fd >= 0 && (card->fd = reopen(card->fd)) < 0)
+            box->is_writable = false;
+    }
+}
+
+/* Parent and child share open files and with them the locks: the parent's death would not free its cards, and both could
+ * take the same one. So the child opens its files anew; it holds nothing. No thread but the forking one lives on in it. */
+static void before_fork(void)
+{
+    pthread_mutex_lock(&lease.mutex);
+    pthread_mutex_lock(&followed.mutex);
+}
+
+static void after_fork_in_parent(void)
+{
+    pthread_mutex_unlock(&followed.mutex);
+    pthread_mutex_unlock(&lease.mutex);
+}
+
+static void after_fork_in_child(void)
+{
+    pthread_mutex_init(&followed.mutex, NULL);
     pthread_mutex_init(&lease.mutex, NULL);
     pthread_cond_init(&lease.wake, NULL);
-    for (size_t i = 0; i < lease.count; i++) {
-        lease.card[i]->is_held = false;
-        lease.card[i]->box->is_writable = false;
-        close(lease.card[i]->fd);
-        lease.card[i]->fd = -1;
-    }
     lease.count = 0;
     lease.is_running = false;
+    for (gaudi_box *box = followed.first; box; box = box->next)
+        renew_files(box);
+}
+
+void gaudi_locks_follow(gaudi_box *box)
+{
+    pthread_mutex_lock(&followed.mutex);
+    if (!followed.is_fork_handled)
+        pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    followed.is_fork_handled = true;
+    box->next = followed.first;
+    followed.first = box;
+    pthread_mutex_unlock(&followed.mutex);
+}
+
+void gaudi_locks_forget(gaudi_box *box)
+{
+    pthread_mutex_lock(&followed.mutex);
+    for (gaudi_box **link = &followed.first; *link; link = &(*link)->next) {
+        if (*link == box) {
+            *link = box->next;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&followed.mutex);
 }
 
 static void *renew_forever(void *unused)
@@ -182,10 +251,6 @@ int gaudi_lease_start(gaudi_card *card, gaudi_error *error)
 {
     int rc = 0;
     pthread_mutex_lock(&lease.mutex);
-    if (!lease.is_fork_handled) {
-        pthread_atfork(NULL, NULL, forget_in_child);
-        lease.is_fork_handled = true;
-    }
     if (lease.count >= GAUDI_CARD_MAX) {
         rc = gaudi_fail(error, -ENOSPC, "a process renews at most %d cards", GAUDI_CARD_MAX);
     } else {

@@ -226,6 +226,8 @@ static int set_end(gaudi_box *box, size_t card, unsigned int port, bool is_up, b
     bool was_up = change_bit(box, card, port, is_up);
     if (was_up == is_up)
         return 0;
+    gaudi_log(&box->card[card], 4, gaudi_box_now(box), "Card %u Port %u: link %s", box->card[card].identity.module_id,
+              port, is_up ? "up" : "down");
     link_change change = {.goes_down = !is_up, .comes_up = is_up, .is_remote = is_remote};
     return note_change(&box->card[card], port, &change, error);
 }
@@ -266,4 +268,20 @@ int gaudi_box_set_flapping(gaudi_box *box, size_t card, unsigned int port, bool 
         rc = flap_end(box, (size_t)peer, peer_port, is_flapping, error);
     gaudi_doorbell_ring(box);
     return rc;
+}
+
+void gaudi_ports_reset(gaudi_card *card)
+{
+    gaudi_ports ports;
+    uint64_t up = gaudi_card_links_up(card);
+    if (gaudi_section_read(&card->file->ports.sequence, sizeof ports, &ports) != 0)
+        return;
+    for (unsigned int p = 0; p < GAUDI_PORT_MAX; p++) {
+        gaudi_port_counters fresh;
+        memset(&fresh, 0, sizeof fresh);
+        fresh.value[GAUDI_PORT_PCS_LINK_TOGGLES] = ports.port[p].value[GAUDI_PORT_PCS_LINK_TOGGLES] + ((up >> p) & 1);
+        fresh.flap_since_ns = ports.port[p].flap_since_ns ? gaudi_box_now(card->box) : 0;
+        ports.port[p] = fresh;
+    }
+    gaudi_section_write(&card->file->ports.sequence, sizeof ports, &ports);
 }

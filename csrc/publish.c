@@ -24,6 +24,7 @@ typedef struct draft {
     gaudi_segment kept[GAUDI_SEGMENT_KEPT]; /* of the old future, until then */
     uint32_t kept_count;
     gaudi_future old;       /* derived events of the old future */
+    gaudi_notes notes;      /* lines for the kernel log of what the old future brought until then */
     double clock_ratio;     /* at `from_ns`, before the change */
     uint32_t flags;
 } draft;
@@ -83,6 +84,7 @@ static int load(gaudi_card *card, draft *d)
         return -EBADMSG;
     d->from_ns = announce(card, core);
     gaudi_future_of(core, &d->old);
+    gaudi_notes_of(core, d->from_ns, &d->notes);
     d->kept_count = 0;
     keep_old(d, gaudi_box_now(card->box));
     uint32_t i = gaudi_segment_find(core->segment, core->segment_count, d->from_ns);
@@ -162,6 +164,8 @@ int gaudi_publish_locked(gaudi_card *card, gaudi_change apply, const void *with,
         gaudi_section_commit(sequence);
     }
     gaudi_store_u64(&card->file->core.beginning_ns, 0);
+    if (rc == 0)
+        gaudi_notes_write(card, &d.notes, d.core.launches);
     gaudi_kill_point("publish done");
     return rc;
 }
@@ -180,6 +184,8 @@ int gaudi_publish(gaudi_card *card, gaudi_change apply, const void *with, gaudi_
     if (rc == -EBADMSG)
         gaudi_fail(error, rc, "the state of card %zu is corrupt; take the box up again with 'gaudi-box up'",
                    card->index);
+    if (rc == -ECANCELED)
+        gaudi_fail(error, rc, "card %zu was reset, its memory is lost; acquire it again", card->index);
     return rc;
 }
 
@@ -199,7 +205,7 @@ typedef struct activity_change {
 /* Nothing of what is submitted runs: the card is out of service, or an endless command is in front of it. */
 static bool is_stuck(const gaudi_core *core)
 {
-    return core->status == GAUDI_STATUS_NEEDS_RESET || core->status == GAUDI_STATUS_MALFUNCTION ||
+    return core->status != GAUDI_STATUS_OPERATIONAL ||
            (core->status_until_ns != 0 && core->status_after == GAUDI_STATUS_NEEDS_RESET);
 }
 
@@ -207,6 +213,8 @@ static int apply_activity(gaudi_card *card, gaudi_core *core, gaudi_point *at, u
 {
     const activity_change *c = with;
     (void)at;
+    if (card->is_held && card->reset_count != core->reset_count && c->activity)
+        return -ECANCELED;
     if (c->activity)
         card->reset_count = core->reset_count;
     else if (card->reset_count != core->reset_count)
@@ -274,6 +282,8 @@ static int apply_memory(gaudi_card *card, gaudi_core *core, gaudi_point *now, ui
     const gaudi_identity *identity = &card->identity;
     (void)now;
     (void)box_ns;
+    if (card->is_held && card->reset_count != core->reset_count)
+        return -ECANCELED;
     if (used > identity->memory_total_bytes - identity->memory_reserved_bytes)
         return -ENOSPC;
     core->memory_used_bytes = identity->memory_reserved_bytes + used;

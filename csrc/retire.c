@@ -24,6 +24,8 @@ void gaudi_box_remove(const char *path)
     if (dir >= 0) {
         unlinkat(dir, "box", 0);
         gaudi_kill_point("box file removed");
+        unlinkat(dir, GAUDI_LOG_NAME, 0);
+        unlinkat(dir, GAUDI_LOG_OLD_NAME, 0);
         for (size_t i = 0; i < GAUDI_CARD_MAX; i++) {
             snprintf(name, sizeof name, "accel%zu", i);
             unlinkat(dir, name, 0);
@@ -133,6 +135,17 @@ static int move_aside(const char *path, char aside[GAUDI_PATH_LENGTH])
     return rc;
 }
 
+/* What the cards never forget, for the next box at this path. */
+static void remember(const char *path, long group)
+{
+    struct gaudi_nvram *nvram = gaudi_nvram_load(path);
+    if (!nvram)
+        return;
+    gaudi_nvram_note(nvram, path);
+    (void)gaudi_nvram_save(nvram, path, group);
+    gaudi_nvram_free(nvram);
+}
+
 int gaudi_box_retire(const char *path, uint32_t retired, gaudi_error *error)
 {
     char aside[GAUDI_PATH_LENGTH];
@@ -143,6 +156,8 @@ int gaudi_box_retire(const char *path, uint32_t retired, gaudi_error *error)
         return gaudi_fail(error, -ENOTDIR, "%s is no box: it is not a directory (links are refused)", path);
     gaudi_box_mark(path, retired);
     gaudi_kill_point("box marked");
+    remember(path, (st.st_mode & 0020) ? (long)st.st_gid : -1);
+    gaudi_kill_point("cards remembered");
     int rc = move_aside(path, aside);
     if (rc != 0)
         return gaudi_fail(error, rc, "cannot take down the box at %s: %s", path, strerror(-rc));
@@ -177,36 +192,4 @@ void gaudi_retired_clear(const char *path)
     if (retired_of(aside) == 0 && syscall(SYS_renameat2, AT_FDCWD, aside, AT_FDCWD, path, NOREPLACE) == 0)
         return;
     gaudi_box_remove(aside);
-}
-
-int gaudi_box_set_driver(const char *path, bool is_loaded, gaudi_error *error)
-{
-    struct stat st;
-    int rc = 0;
-    gaudi_box_file *box = MAP_FAILED;
-    int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int fd = dir < 0 ? -1 : openat(dir, "box", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) {
-        rc = gaudi_fail(error, -errno, "cannot open %s/box: %s", path, strerror(errno));
-        goto out;
-    }
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof *box) {
-        rc = gaudi_fail(error, -EBADMSG, "%s/box is not a file of an emulated box", path);
-        goto out;
-    }
-    box = mmap(NULL, sizeof *box, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (box == MAP_FAILED)
-        rc = gaudi_fail(error, -errno, "cannot map %s/box: %s", path, strerror(errno));
-    else if (box->header.magic != GAUDI_MAGIC || box->header.kind != GAUDI_FILE_BOX)
-        rc = gaudi_fail(error, -EBADMSG, "%s/box is not a file of an emulated box", path);
-    else
-        gaudi_store_u32(&box->driver_loaded, is_loaded ? 1 : 0);
-out:
-    if (box != MAP_FAILED)
-        munmap(box, sizeof *box);
-    if (fd >= 0)
-        close(fd);
-    if (dir >= 0)
-        close(dir);
-    return rc;
 }

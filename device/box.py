@@ -126,6 +126,7 @@ def _fill_identity(out: CData, box: BoxSpec, spec: CardSpec, place: CardPlace, i
     out.clock_tpc_limit_mhz = card.clock_tpc_limit_mhz
     out.clock_hbm_mhz = card.clock_hbm_mhz
     out.reported_threshold_c = [spec.thermal.reported_threshold_c] * 4
+    out.reset_ms = round(spec.control.reset_s * 1000)
     out.lacks = sum(1 << FEATURES.index(name) for name in spec.not_supported)
     _fill_numa(out, box, place)
     _fill_sensors(out, spec)
@@ -152,12 +153,11 @@ def _fill_sensors(out: CData, spec: CardSpec) -> None:
 
 
 def _fill_ports(out: CData, box: BoxSpec, place: CardPlace) -> None:
-    """A port whose peer is absent from the box is one that is not connected (-2)."""
-    present = {card.module_id for card in box.cards}
+    """Cables lead to their slots, also where the card of a slot is absent: such a link is down, not unplugged."""
     ports = box.ports[place.module_id] if box.ports else ()
     out.port_count = len(ports)
     for target, (peer_card, peer_port) in zip(out.port, ports, strict=False):
-        target.peer_card = peer_card if peer_card < 0 or peer_card in present else -2
+        target.peer_card = peer_card
         target.peer_port = peer_port
 
 

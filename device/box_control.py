@@ -15,7 +15,18 @@ from device.box import build_image
 from device.box_spec import BoxSpec
 from device.errors import BoxError
 
-__all__ = ["BoxPlace", "PlaceReason", "create_box", "find_place", "retire_box", "set_driver", "system_path"]
+__all__ = [
+    "BoxPlace",
+    "PlaceReason",
+    "create_box",
+    "find_place",
+    "is_driver_loaded",
+    "purge_box",
+    "restore_absent",
+    "retire_box",
+    "set_driver",
+    "system_path",
+]
 
 _SYSTEM = Path("/run/gaudi")
 _REASONS = {
@@ -89,14 +100,49 @@ def create_box(path: Path, spec: BoxSpec, name: str, group: int | None = None) -
 
 
 def retire_box(path: Path) -> None:
-    """Take a box down: readers get an error instead of frozen values, the files are gone."""
+    """Take a box down: readers get an error instead of frozen values, the files are gone. What its cards never forget
+    stays beside it, for the next box at this path, until `purge_box`."""
     error = ffi.new("gaudi_error *")
     if lib.gaudi_box_retire(os.fsencode(path), 1, error) != 0:
         raise BoxError(_text(error))
 
 
-def set_driver(path: Path, is_loaded: bool) -> None:
-    """Load or unload the driver of a box; without it hlml_init and all readers get DRIVER_NOT_LOADED."""
+def purge_box(path: Path) -> None:
+    """Forget aggregate counters, replaced rows, reset counts and boot faults of the box at this path."""
     error = ffi.new("gaudi_error *")
-    if lib.gaudi_box_set_driver(os.fsencode(path), is_loaded, error) != 0:
+    if lib.gaudi_box_purge(os.fsencode(path), error) != 0:
         raise BoxError(_text(error))
+
+
+def restore_absent(path: Path) -> int:
+    """Cards that a fault kept out come back at the next boot; their number."""
+    error = ffi.new("gaudi_error *")
+    count = int(lib.gaudi_box_restore_absent(os.fsencode(path), error))
+    if count < 0:
+        raise BoxError(_text(error))
+    return count
+
+
+def set_driver(path: Path, is_loaded: bool) -> None:
+    """Load or unload the driver of a box; without it hlml_init and all readers get DRIVER_NOT_LOADED. Owner or root.
+    BoxError: a card is held, and by whom."""
+    error = ffi.new("gaudi_error *")
+    raw = ffi.new("gaudi_box **")
+    code = lib.gaudi_box_open_unloaded(raw, os.fsencode(path), error)
+    if code == 0:
+        code = lib.gaudi_box_driver(raw[0], is_loaded, error)
+    lib.gaudi_box_close(raw[0])
+    if code != 0:
+        raise BoxError(_text(error) or os.strerror(-code))
+
+
+def is_driver_loaded(path: Path) -> bool:
+    """Of the box at `path`, which has to exist."""
+    error = ffi.new("gaudi_error *")
+    raw = ffi.new("gaudi_box **")
+    if lib.gaudi_box_open_unloaded(raw, os.fsencode(path), error) != 0:
+        raise BoxError(_text(error))
+    try:
+        return int(lib.gaudi_box_alive(raw[0])) == 0
+    finally:
+        lib.gaudi_box_close(raw[0])

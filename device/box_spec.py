@@ -22,6 +22,7 @@ __all__ = [
     "Release",
     "box_types",
     "card_names",
+    "find_release",
     "load_box_spec",
     "load_releases",
     "read_box_spec",
@@ -146,6 +147,14 @@ def load_releases() -> Mapping[str, Release]:
     return {
         name: Release(name=name, published=tuple(table.pop("published")), **table) for name, table in tables.items()
     }
+
+
+def find_release(name: str) -> Release:
+    """By its name, such as "1.22". SpecError lists the others."""
+    releases = load_releases()
+    if name not in releases:
+        raise SpecError(f"{_shown(name)} is none of {', '.join(releases)}{_guess(name, releases)}")
+    return releases[name]
 
 
 def _guess(word: str, known: Iterable[str]) -> str:
@@ -288,10 +297,10 @@ def _card(reader: _Reader) -> str:
 
 def _release(reader: _Reader) -> Release:
     name = reader.text(reader.box, "release", "box")
-    releases = load_releases()
-    if name not in releases:
-        raise reader.error("box.release", f"{_shown(name)} is none of {', '.join(releases)}{_guess(name, releases)}")
-    return releases[name]
+    try:
+        return find_release(name)
+    except SpecError as error:
+        raise reader.error("box.release", str(error)) from error
 
 
 def _cpus(reader: _Reader, row: Table, key: str) -> frozenset[int]:

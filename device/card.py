@@ -9,20 +9,27 @@ that csrc gives for everything else. Any thread may call anything but `close`.
 
 from __future__ import annotations
 
-import enum
 import errno
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from device._device import ffi, lib
 from device.address_map import HbmRow
+from device.card_values import (
+    CardIdentity,
+    CardReading,
+    CardStatus,
+    FaultRecord,
+    Pulse,
+    RepairCause,
+    RowRepair,
+)
 from device.engine_class import EngineShares
-from device.errors import BoxError, CardBusyError, CardLostError, DeviceError
+from device.errors import BoxError, CardBusyError, CardLostError, DeviceError, DeviceResetError
 
 __all__ = [
     "Box",
@@ -41,100 +48,12 @@ __all__ = [
 CData = Any
 
 
-class CardStatus(enum.IntEnum):
-    """Those values of enum gaudi_status that decide what the runtime does."""
-
-    OPERATIONAL = lib.GAUDI_STATUS_OPERATIONAL
-    IN_RESET = lib.GAUDI_STATUS_IN_RESET
-    MALFUNCTION = lib.GAUDI_STATUS_MALFUNCTION
-
-
-@dataclass(frozen=True, slots=True)
-class CardIdentity:
-    """What the runtime needs of a card's immutable facts."""
-
-    family: str
-    name: str
-    serial: str
-    bus_id: str
-    module_id: int
-    port_count: int
-    memory_total_bytes: int
-    memory_reserved_bytes: int
-    sram_bytes: int
-    clock_soc_max_mhz: int
-
-
-@dataclass(frozen=True, slots=True)
-class CardReading:
-    """All values of one moment, as csrc/card.h's gaudi_reading has them."""
-
-    box_ns: int
-    clock_ratio: float
-    clock_soc_mhz: float
-    power_w: float
-    energy_j: float
-    die_c: float
-    hbm_c: float
-    utilization_percent: float
-    limit_mw: int
-    flags: int
-    activity: EngineShares
-    memory_used_bytes: int
-    status: int
-    is_lost: bool
-    reset_count: int
-    pcie_generation: int
-    pcie_width: int
-    dilation: float
-    launches: int
-
-
-class Pulse(NamedTuple):
-    """The few words that every launch looks at, of one moment."""
-
-    box_ns: int
-    clock_ratio: float
-    status: int
-    is_lost: bool
-    reset_count: int
-    die_c: float
-
-
-@dataclass(frozen=True, slots=True)
-class FaultRecord:
-    """An injected fault as it lies in the card file; faults.py knows what it means."""
-
-    kind: int
-    flags: int
-    degree: float
-    seed: int
-    address: int
-    injected_ns: int = 0
-    parameters: tuple[int, int] = (0, 0)
-    hits: int = field(default=0, compare=False)
-
-
-class RepairCause(enum.IntEnum):
-    """Why a row is replaced, with HLML's values."""
-
-    SINGLE_BIT = 0
-    DOUBLE_BIT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class RowRepair:
-    """A row that is replaced by a spare one, or will be at the next reset."""
-
-    row: HbmRow
-    cause: RepairCause
-    is_pending: bool
-
-
 def device_error(code: int, text: str) -> DeviceError:
     """The error class of a negative errno of csrc."""
     if code in (-errno.ESTALE, -errno.ENODEV):
         return CardLostError(text)
+    if code == -errno.ECANCELED:
+        return DeviceResetError(text)
     return BoxError(text)
 
 
@@ -252,6 +171,12 @@ class CardState:
         self._snapshot(lib.gaudi_card_read_faults(self._card, raw))
         return tuple(_fault_record(raw.fault[i]) for i in range(raw.count))
 
+    def holder(self) -> tuple[int, str] | None:
+        """Pid and comm of the process that holds the card now."""
+        raw = ffi.new("gaudi_processes *")
+        self._snapshot(lib.gaudi_card_read_processes(self._card, raw))
+        return (int(raw.process[0].pid), _text(raw.process[0].comm)) if raw.count else None
+
     def acquire(self) -> None:
         """Hold the card until release or death. CardBusyError names the holder."""
         holder = ffi.new("gaudi_process *")
@@ -329,22 +254,58 @@ class CardState:
         """Owner of the box or root."""
         _checked(lib.gaudi_card_set_limit, self._card, limit_mw)
 
-    def reset(self, duration_ns: int) -> None:
-        """Owner of the box or root; the holder loses its work and its memory."""
-        _checked(lib.gaudi_card_reset, self._card, duration_ns)
+    def reset(self, duration_ns: int | None = None) -> None:
+        """Root, the holder's user, or the owner of the box if nobody holds the card; the holder loses its work and its
+        memory. None: as long as such a card takes. BoxError says who holds it, or that a lost card is not reached."""
+        _checked(lib.gaudi_card_reset, self._card, lib.GAUDI_RESET_USUAL if duration_ns is None else duration_ns)
 
     def set_conditions(
-        self, ambient_c: float | None = None, airflow: float | None = None, clock_ceiling: float | None = None
+        self,
+        ambient_c: float | None = None,
+        airflow: float | None = None,
+        clock_ceiling: float | None = None,
+        brake: float | None = None,
     ) -> None:
-        """None keeps the present value. Airflow and ceiling are shares of the normal and the maximum one."""
-        values = [math.nan if value is None else value for value in (ambient_c, airflow, clock_ceiling)]
+        """None keeps the present value. Airflow and ceiling are shares of the normal and the maximum one, the brake is
+        the share of the power limit that it leaves."""
+        values = [math.nan if value is None else value for value in (ambient_c, airflow, clock_ceiling, brake)]
         _checked(lib.gaudi_card_set_conditions, self._card, ffi.new("gaudi_conditions *", values))
 
     def set_lost(self, is_lost: bool) -> None:
         _checked(lib.gaudi_card_set_lost, self._card, is_lost)
 
+    def set_pcie(self, generation: int | None = None, width: int | None = None) -> None:
+        """What the link to the host trained; None keeps the present value, 0 means that of the card."""
+        now = self._read()
+        generation = now.pcie_generation if generation is None else generation
+        width = now.pcie_width if width is None else width
+        _checked(lib.gaudi_card_set_pcie, self._card, generation, width)
+
+    def break_down(self, what: int) -> None:
+        """enum gaudi_breakdown. BoxError if the card is not operational."""
+        _checked(lib.gaudi_card_break, self._card, what)
+
+    def mend(self) -> None:
+        """End breakdowns that the driver has not given up on yet."""
+        _checked(lib.gaudi_card_mend, self._card)
+
+    def log(self, level: int, text: str) -> None:
+        """A line for the kernel log of the box: 3 error, 4 warning, 6 information."""
+        lib.gaudi_card_log(self._card, level, text.encode())
+
+    def now_ns(self) -> int:
+        """Box time."""
+        return self._box.now_ns()
+
+    def count_launches(self, count: int) -> None:
+        _checked(lib.gaudi_card_count_launches, self._card, count)
+
     def add_fault(self, fault: FaultRecord) -> None:
         _checked(lib.gaudi_card_add_fault, self._card, _raw_fault(fault))
+
+    def remove_fault(self, fault: FaultRecord) -> None:
+        """This one; BoxError if it is not there any more."""
+        _checked(lib.gaudi_card_remove_fault, self._card, _raw_fault(fault))
 
     def hit_fault(self, fault: FaultRecord, hits: int = 1) -> None:
         """Note that it struck; BoxError if it is not there any more."""
@@ -399,7 +360,12 @@ class Box:
     def __init__(self, box: CData) -> None:
         self._raw = ffi.gc(box, lib.gaudi_box_close)
         self.path = _text(lib.gaudi_box_path(box))
-        self.name = _text(lib.gaudi_box_identity_of(box).name)
+        identity = lib.gaudi_box_identity_of(box)
+        self.name = _text(identity.name)
+        self.type = _text(identity.box_type)
+        self.release = _text(identity.release)
+        self.abi_level = int(identity.abi_level)
+        self.boot_ns = int(lib.gaudi_box_boot_ns(box))
         count = lib.gaudi_box_card_count(box)
         self.cards = tuple(CardState(self, lib.gaudi_box_card(box, i), i) for i in range(count))
 
@@ -430,6 +396,12 @@ class Box:
     def now_ns(self) -> int:
         """Box time."""
         return int(lib.gaudi_box_now(self._raw))
+
+    def check_alive(self) -> None:
+        """CardLostError if the box was taken down or its driver unloaded."""
+        code = lib.gaudi_box_alive(self._raw)
+        if code != 0:
+            raise device_error(code, f"the box at {self.path} was taken down, or its driver unloaded")
 
     @property
     def clock_rate(self) -> float:

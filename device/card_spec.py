@@ -51,6 +51,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "control.hysteresis_k": (0, 20),
     "control.lease_ms": (100, 60_000),
     "control.period_ms": (10, 10_000),
+    "control.reset_s": (0, 600),
     "power": (0, 10_000),
     "power.leakage_reference_c": (0, 150),
     "power.leakage_w_per_k": (0, 20),
@@ -151,6 +152,7 @@ class ControlSpec:
     floor: float
     hysteresis_k: float
     hysteresis_share: float
+    reset_s: float
 
 
 @dataclass(frozen=True, slots=True)

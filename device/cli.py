@@ -5,24 +5,22 @@ Parses, calls one function a command, prints. Exit statuses: 0 done, 2 usage, el
 
 from __future__ import annotations
 
-import grp
-import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from device.box_control import BoxPlace, create_box, find_place, retire_box, set_driver, system_path
-from device.box_spec import BoxSpec, box_types, load_box_spec, read_box_spec
-from device.errors import BoxError, DeviceError
-from device.show import box_document, render_box
+from device.commands import boxes, faults, scenario, shell
+from device.commands.common import ProposingGroup
+from device.commands.common import card_numbers as _cards
+from device.commands.common import seconds as _seconds
+from device.errors import DeviceError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(cls=ProposingGroup, context_settings=CONTEXT)
 def gaudi_box() -> None:
     """Make and control emulated Gaudi servers.
 
@@ -35,112 +33,26 @@ def gaudi_box() -> None:
       gaudi-box load 0-3 --for 60          cards 0 to 3 draw full power for a minute
       gaudi-box inject 3 mme-bitflip       card 3 computes wrong from now on
       gaudi-box clock --step 10m           ten minutes pass at once
+      gaudi-box play heatwave.toml         loads, faults and heals on a time line
     """
 
 
-def _spec(template: str) -> BoxSpec:
-    is_file = template.endswith(".toml") or "/" in template
-    return read_box_spec(Path(template)) if is_file else load_box_spec(template)
-
-
-def _group(name: str | None) -> int | None:
-    if name is None:
-        return None
-    try:
-        return grp.getgrnam(name).gr_gid
-    except KeyError:
-        raise BoxError(f"there is no group {name!r}; name one of those that `getent group` lists") from None
-
-
-@gaudi_box.command()
-@click.argument("template", default="hls2")
-@click.option("--name", help="Name of the box; without it the one that the environment means.")
-@click.option("--system", is_flag=True, help="A box for all users, under /run/gaudi (root only).")
-@click.option("--group", help="With --system: the group that may use and change the box.")
-@click.option("--list", "list_types", is_flag=True, help="List the built-in servers and end.")
-def up(template: str, name: str | None, system: bool, group: str | None, list_types: bool) -> None:
-    """Make a box from a built-in TEMPLATE or a TOML file; one that is up is replaced.
-
-    A box whose cards are in use is replaced too: whoever holds them gets an error, as when a server is switched off.
-    """
-    if list_types:
-        click.echo("\n".join(box_types()))
-        return
-    if group is not None and not system:
-        raise click.UsageError("--group goes with --system")
-    spec = _spec(template)
-    place = find_place(name)
-    path = system_path(place.name) if system else place.path
-    create_box(path, spec, place.name, _group(group))
-    click.echo(f"box {place.name} is up at {path}: {spec.type}, {len(spec.cards)} cards, release {spec.release.name}")
-
-
-@gaudi_box.command()
-@click.option("--name", help="Name of the box; without it the one that the environment means.")
-@click.option("--unload", is_flag=True, help="Only unload its driver: programs get DRIVER_NOT_LOADED until `up`.")
-def down(name: str | None, unload: bool) -> None:
-    """Take a box down. Programs that look at it get an error instead of frozen values."""
-    place = find_place(name)
-    if not place.exists:
-        raise BoxError(f"there is no box {place.name} at {place.path}; `gaudi-box which` says where one is looked for")
-    if unload:
-        set_driver(place.path, False)
-        click.echo(f"the driver of box {place.name} is unloaded; `gaudi-box up` loads it")
-        return
-    retire_box(place.path)
-    click.echo(f"box {place.name} is down")
-
-
-@gaudi_box.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def which(as_json: bool) -> None:
-    """Say which box programs of this environment use, and why."""
-    place = find_place()
-    if as_json:
-        document = {"path": str(place.path), "name": place.name, "reason": place.reason, "exists": place.exists}
-        click.echo(json.dumps({**document, "hides": str(place.hidden) if place.hidden else None}, indent=2))
-        return
-    click.echo(f"{place.path}\n  because {place.reason}{_existence(place)}")
-    if place.hidden:
-        click.echo(f"warning: it hides the box at {place.hidden}", err=True)
-
-
-def _existence(place: BoxPlace) -> str:
-    if place.exists:
-        return ""
-    if place.is_implicit:
-        return "; it does not exist yet, the first program makes it"
-    return "; it does not exist, make it with `gaudi-box up`"
-
-
-@gaudi_box.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show(as_json: bool) -> None:
-    """Show the cards of the box, with what HLML does not carry: activity, dilation, faults, holders."""
-    document = box_document()
-    click.echo(json.dumps(document, indent=2) if as_json else render_box(document))
-
-
-def _cards(text: str) -> list[int]:
-    """ "0,2-4" or "all" as card numbers; an empty list means all."""
-    if text == "all":
-        return []
-    numbers: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"(\d{1,2})(?:-(\d{1,2}))?", part.strip())
-        if not match:
-            raise click.BadParameter(f"{text!r} is no list of cards such as 3, 0,2 or 0-3, nor 'all'")
-        first, last = int(match[1]), int(match[2] or match[1])
-        numbers.extend(range(first, last + 1))
-    return sorted(set(numbers))
-
-
-def _seconds(text: str) -> float:
-    """ "90", "90s", "10m", "1.5h" as seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", text.strip())
-    if not match:
-        raise click.BadParameter(f"{text!r} is no time such as 90s, 10m or 1.5h")
-    return float(match[1]) * {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}[match[2]]
+for _command in (
+    boxes.up,
+    boxes.down,
+    boxes.driver,
+    boxes.which,
+    boxes.list_boxes,
+    boxes.show,
+    boxes.clock,
+    faults.inject,
+    faults.heal,
+    faults.reset,
+    faults.dmesg,
+    scenario.play,
+    shell.completion,
+):
+    gaudi_box.add_command(_command)
 
 
 @gaudi_box.command()
@@ -148,61 +60,16 @@ def _seconds(text: str) -> float:
 @click.option("--gemm", default="8192x8192x8192", show_default=True, help="Shape MxNxK of the bf16 GEMM.")
 @click.option("--for", "duration", default="10s", show_default=True, help="How long, in box time: 90s, 10m, 1.5h.")
 def load(cards: str, gemm: str, duration: str) -> None:
-    """Keep CARDS (3, 0,2, 0-3 or all) busy with a compiled GEMM that is paced, not computed (model mode)."""
+    """Keep CARDS (3, 0,2, 0-3 or all) busy with a compiled GEMM that is paced, not computed (model mode).
+
+    \b
+    Examples:
+      gaudi-box load                        all cards for ten seconds
+      gaudi-box load 0-3 --for 10m --gemm 4096x4096x4096
+    """
     from device.load import parse_gemm, run_load
 
     run_load(_cards(cards), parse_gemm(gemm), _seconds(duration))
-
-
-@gaudi_box.command()
-@click.argument("cards", required=False)
-@click.argument("fault", required=False)
-@click.option("--degree", help="How strong, a number or percent; what it means depends on the fault, see --list.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of everything random about it.")
-@click.option("--once", is_flag=True, help="Engine faults only: the first hit heals it.")
-@click.option("--list", "list_faults", is_flag=True, help="List the faults, and what becomes visible where.")
-def inject(cards: str | None, fault: str | None, degree: str | None, seed: int, once: bool, list_faults: bool) -> None:
-    """Inject FAULT into CARDS (3, 0,2, 0-3 or all)."""
-    from device.fault_commands import inject_faults, render_catalogue
-
-    if list_faults:
-        click.echo(render_catalogue())
-        return
-    if cards is None or fault is None:
-        raise click.UsageError("name cards and a fault, for example: gaudi-box inject 3 mme-bitflip; see --list")
-    for line in inject_faults(_cards(cards), fault, degree, seed, once):
-        click.echo(line)
-
-
-@gaudi_box.command()
-@click.argument("cards", default="all")
-@click.argument("fault", required=False)
-def heal(cards: str, fault: str | None) -> None:
-    """Take FAULT (or all faults) away from CARDS."""
-    from device.fault_commands import heal_faults
-
-    for line in heal_faults(_cards(cards), fault):
-        click.echo(line)
-
-
-@gaudi_box.command()
-@click.option("--rate", type=float, help="Box seconds per second, 0 to 3600; 1 is normal.")
-@click.option("--freeze", is_flag=True, help="Stop the clock: every reader then sees the same bytes.")
-@click.option("--run", is_flag=True, help="Run at the normal rate.")
-@click.option("--step", help="Let this much time pass at once: 90s, 10m, 1.5h.")
-def clock(rate: float | None, freeze: bool, run: bool, step: str | None) -> None:
-    """Show or set the clock of the box, which physics, events and durations obey."""
-    from device.card import Box
-
-    if sum((rate is not None, freeze, run)) > 1:
-        raise click.UsageError("--rate, --freeze and --run exclude each other")
-    wanted = 0.0 if freeze else 1.0 if run else rate
-    if wanted is not None and not 0.0 <= wanted <= 3600.0:
-        raise click.BadParameter(f"a clock rate lies between 0 and 3600, not {wanted:g}")
-    with Box.open() as box:
-        if wanted is not None or step is not None:
-            box.set_clock(wanted, round(_seconds(step) * 1e9) if step else 0)
-        click.echo(f"box time {box.now_ns() / 1e9:.3f} s, rate {box.clock_rate:g}")
 
 
 @gaudi_box.command()
@@ -404,10 +271,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The entry point: every error is one line and an exit status."""
     try:
         words = None if argv is None else list(argv)
-        status = gaudi_box.main(args=words, prog_name="gaudi-box", standalone_mode=False)
-        return status if isinstance(status, int) else 0
-    except click.exceptions.Exit as stop:
-        return int(stop.exit_code)
+        code = gaudi_box.main(args=words, prog_name="gaudi-box", standalone_mode=False)
     except click.ClickException as error:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "gaudi-box"
         click.echo(f"gaudi-box: {error.format_message()} ({command} --help shows the usage)", err=True)
@@ -420,4 +284,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
-    return 0
+    return code if isinstance(code, int) else 0  # of click.exceptions.Exit

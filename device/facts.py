@@ -28,6 +28,9 @@ __all__ = ["Basis", "Fact", "FactFile", "may_be_zero"]
 
 Section = TypeVar("Section", bound="DataclassInstance")
 
+# Whole numbers of the card state have 64 bits.
+_INTEGER_MAX = 2**64
+
 _FACT_KEYS = {"value", "unit", "basis", "source"}
 _ROW_KEYS = {"basis", "source"}
 
@@ -76,7 +79,7 @@ class FactFile:
             self._root: Mapping[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise SpecError(f"{path}: cannot be read: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
             raise SpecError(f"{path}: not a TOML file: {error}") from error
 
     def error(self, key: str, reason: str) -> SpecError:
@@ -171,6 +174,8 @@ class FactFile:
         wanted = options[0]
         if isinstance(wanted, type) and issubclass(wanted, enum.Enum):
             return self._member(value, wanted, key)
+        if isinstance(value, int) and abs(value) > _INTEGER_MAX:
+            raise self.error(key, "is a number beyond all that a card can have")
         if wanted is float and type(value) is int:
             value = float(value)
         if type(value) is not wanted:

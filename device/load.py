@@ -21,7 +21,7 @@ from device.graph.compiler import compile_graph
 from device.recipe import Recipe
 from device.runtime import Card, ExecutionMode, Launch, Stream
 
-__all__ = ["GemmSize", "parse_gemm", "run_load"]
+__all__ = ["GemmSize", "load_card", "parse_gemm", "progress", "run_load"]
 
 # Launches in flight a card, so that the time line never runs dry between two of them.
 _DEPTH = 2
@@ -65,6 +65,16 @@ def run_load(cards: Sequence[int], size: GemmSize, duration_s: float) -> None:
                 thread.join()
 
 
+def load_card(box: Box, index: int, size: GemmSize, is_over: Callable[[], bool]) -> None:
+    """Hold one card and launch until `is_over`; an error of the card ends it."""
+    with (
+        Card.acquire(index, box, mode=ExecutionMode.MODEL) as card,
+        contextlib.closing(_Pipeline(card, _compile(size, card))) as pipeline,
+    ):
+        while not is_over():
+            pipeline.advance()
+
+
 def _compile(size: GemmSize, card: Card) -> Recipe:
     graph = GraphBuilder(f"load_{size.m}x{size.n}x{size.k}")
     a = graph.input("a", (size.k, size.m), DataType.BF16)
@@ -105,7 +115,7 @@ class _Pipeline:
 def _wait(box: Box, duration_s: float) -> None:
     """Until the box time is up, with a bar on a terminal. A frozen box never ends; Ctrl-C does."""
     begin = box.now_ns()
-    with _bar(duration_s) as show:
+    with progress(duration_s, "load") as show:
         while (elapsed := (box.now_ns() - begin) / 1e9) < duration_s:
             show(elapsed)
             left = (duration_s - elapsed) / max(box.clock_rate, 1.0)
@@ -114,13 +124,13 @@ def _wait(box: Box, duration_s: float) -> None:
 
 
 @contextlib.contextmanager
-def _bar(duration_s: float) -> Iterator[Callable[[float], None]]:
+def progress(duration_s: float, label: str) -> Iterator[Callable[[float], None]]:
     """Shows the seconds that have passed; nothing where no terminal would show it."""
     stream = sys.stderr
     if not stream.isatty():
         yield lambda elapsed: None
         return
-    with click.progressbar(length=max(round(duration_s), 1), label="load", file=stream) as bar:
+    with click.progressbar(length=max(round(duration_s), 1), label=label, file=stream) as bar:
 
         def show(elapsed: float) -> None:
             bar.update(round(elapsed) - bar.pos)

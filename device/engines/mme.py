@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from device._device import ffi, lib
 from device.dtypes import DataType
+from device.engines.flip import flip_bit
 from device.engines.mme_operand import MmeOperand, common_type, point_to_operands
 from device.engines.step import ExecutionOptions, Operands
 from device.errors import LaunchError
 from device.faults import FaultGate
 from device.memory import Bytes
 from device.recipe.descriptors import MmeGemm
-from device.seeds import seeded
 
 __all__ = [
     "REASONS",
@@ -127,13 +127,6 @@ class GemmStep:
 def _part(data: NDArray[Any], parts: int, index: int) -> NDArray[Any]:
     size = data.size // parts
     return data[index * size : (index + 1) * size]
-
-
-def flip_bit(result: Bytes, element_bytes: int, seed: int) -> None:
-    """One bit of one element as it is stored, both chosen by the seed alone: a defect stays where it is."""
-    element = seeded(seed, "element") % (result.size // element_bytes)
-    bit = seeded(seed, "bit") % (8 * element_bytes)
-    result[element * element_bytes + bit // 8] ^= np.uint8(1 << bit % 8)
 
 
 def chosen_variant(options: ExecutionOptions) -> int:

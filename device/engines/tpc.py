@@ -13,6 +13,7 @@ import numpy as np
 from device._device import ffi, lib
 from device.arrays import numpy_type
 from device.dtypes import DataType
+from device.engines.flip import Defect
 from device.engines.step import ExecutionOptions, Operands
 from device.errors import LaunchError
 from device.faults import FaultGate
@@ -32,6 +33,9 @@ KERNEL_TYPES: dict[DataType, Any] = {
 }
 _OPS = {op: lib.EW_CAST if op.cast_target is not None else getattr(lib, f"EW_{op.name}") for op in ElementwiseOp}
 _ROW_OPS = {op: getattr(lib, f"EW_ROW_{op.name}") for op in RowOp}
+
+# What a broken TPC is called in the catalogue.
+_FAULT = "tpc-bitflip"
 
 _REASONS = {errno.EINVAL: "the kernel refuses its arguments", errno.ENOMEM: "the host has no working memory left"}
 
@@ -56,9 +60,11 @@ class ElementwiseStep:
         self._program.step_count, self._program.count = len(step.program), step.count
         self._program.out = buffers[-1]
         self._kept = (inputs, constants, steps, buffers)
+        self._defect = Defect(_FAULT, operands(step.output), step.output_type.size_bytes)
 
     def run(self, faults: FaultGate) -> None:
         _check(self.node, lib.ew_run(self._program, self._threads))
+        self._defect.act(faults)
 
 
 class RowsStep:
@@ -77,9 +83,11 @@ class RowsStep:
             setattr(rows, name, ffi.cast("float *", data))
         self._rows = rows
         self._kept = (x, parameters, output)
+        self._defect = Defect(_FAULT, operands(step.output), step.dtype.size_bytes)
 
     def run(self, faults: FaultGate) -> None:
         _check(self.node, lib.ew_run_rows(self._rows, self._threads))
+        self._defect.act(faults)
 
 
 class ColumnsStep:
@@ -95,9 +103,11 @@ class ColumnsStep:
         columns.x, columns.out = x, output
         self._columns = columns
         self._kept = (x, output)
+        self._defect = Defect(_FAULT, operands(step.output), step.dtype.size_bytes)
 
     def run(self, faults: FaultGate) -> None:
         _check(self.node, lib.ew_run_columns(self._columns, self._threads))
+        self._defect.act(faults)
 
 
 class IndexedStep:
@@ -110,6 +120,7 @@ class IndexedStep:
         self._data = None if step.data is None else operands(step.data).view(kind)
         self._indices = operands(step.indices).view(np.int32)
         self._output = operands(step.output).view(kind)
+        self._defect = Defect(_FAULT, operands(step.output), step.dtype.size_bytes)
 
     def run(self, faults: FaultGate) -> None:
         step = self._step
@@ -118,6 +129,7 @@ class IndexedStep:
             self._output[:] = run_indexed(step.op, step.dtype, self._data, self._indices, extents)
         except IndexRangeError as error:
             raise LaunchError(f"node {self.node}: {error}") from error
+        self._defect.act(faults)
 
 
 def _check(node: str, code: int) -> None:

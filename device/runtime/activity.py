@@ -49,6 +49,7 @@ class Activity:
         self._published_dilation = 1.0
         self._published_s = 0.0
         self._is_leased = False
+        self._launches = 0
         self._busy = threading.Event()
         self._closing = threading.Event()
         self.dilation = 1.0
@@ -79,6 +80,11 @@ class Activity:
                 self._intensities.pop(source, None)
                 self._publish_change(self._sum())
 
+    def count_launch(self) -> None:
+        """For the card's counter, which is written for many launches at once."""
+        with self._lock:
+            self._launches += 1
+
     def close(self) -> None:
         """Take the activity back, if the card is still there."""
         self._closing.set()
@@ -89,6 +95,7 @@ class Activity:
             self._intensities.clear()
             self._ended_s.clear()
             self._take_back()
+            self._write_launches()
 
     def _sum(self) -> tuple[float, ...]:
         if len(self._sources) == 1:
@@ -140,7 +147,14 @@ class Activity:
             with self._lock:
                 self._look()
 
+    def _write_launches(self) -> None:
+        launches, self._launches = self._launches, 0
+        if launches:
+            with contextlib.suppress(DeviceError):  # as above
+                self._card.count_launches(launches)
+
     def _look(self) -> None:
+        self._write_launches()
         self._forget_ended()
         if not self._sources:
             self._take_back()

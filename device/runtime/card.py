@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from device.card import Box, CardReading, CardState, CardStatus
 from device.engine_class import EngineClass
 from device.engines import ExecutionOptions
-from device.errors import BoxError, DeviceResetError, LaunchError
+from device.errors import BoxError, CardLostError, DeviceResetError, LaunchError
 from device.memory import Pattern
 from device.recipe import Recipe
 from device.runtime.buffer import DeviceBuffer, MemorySpace
 from device.runtime.commands import check_command, copy_command, download_command, fill_command, upload_command
 from device.runtime.executable import Executable
 from device.runtime.network import Network
-from device.runtime.session import ExecutionMode, Session, SessionOptions
+from device.runtime.session import ExecutionMode, Session, SessionOptions, why_out_of_service
 from device.runtime.stream import Stream, submitted
 from device.runtime.transfer import Command, Transfer
 from device.spec import AsicSpec
@@ -250,8 +250,11 @@ def _held(card: CardState) -> CardState:
     card.acquire()
     try:
         pulse = card.pulse()
-        if pulse.status == CardStatus.IN_RESET:
-            raise DeviceResetError(f"card {card.index} is in reset; acquire it when it is operational again")
+        if pulse.is_lost:
+            raise CardLostError(f"card {card.index} does not answer any more; heal it or take the box up again")
+        if pulse.status != CardStatus.OPERATIONAL:
+            kind = DeviceResetError if pulse.status == CardStatus.IN_RESET else LaunchError
+            raise kind(f"card {card.index} {why_out_of_service(card, pulse)}")
     except BaseException:
         card.release()
         raise

@@ -54,6 +54,7 @@ class Launch(Pending):
     def execute(self) -> None:
         session = self._session
         session.faults.refresh()
+        session.wait_behind_hang()
         before = session.running_pulse()
         cost = self._recipe.cost_at(before.clock_ratio)
         session.time_lines.book(self.ticket, before.clock_ratio)
@@ -61,12 +62,13 @@ class Launch(Pending):
         session.activity.begin(self._source, cost.busy, intensity)
         try:
             self._carry_out()
-            after = session.pulse()
+            after = session.running_pulse()
         finally:
             session.activity.end(self._source)
             session.time_lines.complete(self.ticket)  # also what failed kept its engines busy
         self._result = self._measured(before, after, cost)
         session.activity.dilation = self._result.dilation
+        session.activity.count_launch()
 
     def abandon(self) -> None:
         self._session.time_lines.cancel(self.ticket)

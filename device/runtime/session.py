@@ -25,7 +25,7 @@ from device.runtime.sram import Sram
 from device.runtime.time_lines import TimeLines
 from device.spec import AsicSpec, load_spec
 
-__all__ = ["Access", "ExecutionMode", "Session", "SessionOptions"]
+__all__ = ["Access", "ExecutionMode", "Session", "SessionOptions", "why_out_of_service"]
 
 # How often somebody who waits looks whether the card was reset or lost.
 _LOOK_S = 0.1
@@ -55,6 +55,18 @@ class Access:
     hbm_writes: tuple[Range, ...]
     sram_reads: tuple[Range, ...]
     sram_writes: tuple[Range, ...]
+
+
+def why_out_of_service(card: CardState, pulse: Pulse) -> str:
+    """The rest of a sentence about a card that is not operational."""
+    match pulse.status:
+        case CardStatus.NEEDS_RESET:
+            return "needs a reset, see `gaudi-box dmesg` for the cause; reset it and acquire it again"
+        case CardStatus.MALFUNCTION if card.read().is_shut_down:
+            return f"has shut down for heat, its die is at {pulse.die_c:.0f} C; let it cool and reset it"
+        case CardStatus.MALFUNCTION:
+            return "is disabled, see `gaudi-box dmesg` for the cause; reset it and acquire it again"
+    return "is in reset; acquire it when it is operational again"
 
 
 class Session:
@@ -148,13 +160,19 @@ class Session:
         return pulse
 
     def running_pulse(self) -> Pulse:
-        """The same, and LaunchError if the engines stand still."""
+        """The same, and LaunchError if the driver or the heat has taken the card out of service."""
         pulse = self.pulse()
-        if pulse.status == CardStatus.MALFUNCTION:
-            raise LaunchError(
-                f"{self._who} has shut down for heat, its die is at {pulse.die_c:.0f} C; let it cool and reset it"
-            )
+        if pulse.status != CardStatus.OPERATIONAL:
+            raise LaunchError(f"{self._who} {why_out_of_service(self.card, pulse)}")
         return pulse
+
+    def wait_behind_hang(self) -> None:
+        """A command that never ends is in front: nothing runs until the driver gives up (LaunchError), somebody heals
+        the card, or it is reset."""
+        while self.faults.active("hang"):
+            self.running_pulse()
+            time.sleep(_LOOK_S)
+            self.faults.refresh()
 
     def wait(self, pending: Pending) -> None:
         """Until it is done, or the card is lost or reset."""

@@ -11,9 +11,6 @@ from device.errors import DeviceError
 
 __all__ = ["WRITABLE", "apply_write", "parse_number"]
 
-# How long a hard reset takes in box time; the published tests of hl_qual speak of a few seconds. Assumed.
-_RESET_NS = 3_000_000_000
-
 # Attributes of a card whose writes act; in all other files of the tree a write has no effect.
 WRITABLE = ("max_power", "hard_reset")
 
@@ -43,7 +40,7 @@ def apply_write(box: Box, index: int, attribute: str, data: bytes) -> None:
         if attribute == "max_power":
             card.set_limit(number)
         elif attribute == "hard_reset":
-            card.reset(_RESET_NS)
+            card.reset()
         else:
             raise OSError(errno.EPERM, os.strerror(errno.EPERM))
     except DeviceError as error:

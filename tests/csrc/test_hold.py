@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 from private_box import PrivateBox
 
+from device._device import ffi, lib
 from device.card import Box, CardState
 from device.errors import CardBusyError
 
@@ -132,4 +133,61 @@ def test_child_of_a_holder_does_not_keep_the_card(box: PrivateBox) -> None:
             opened.card(0).release()
     finally:
         os.killpg(process.pid, signal.SIGKILL)
+        process.stdout.close()
+
+
+def test_parent_and_child_that_share_an_open_box_do_not_share_a_card(box: PrivateBox) -> None:
+    with Box.open() as opened:
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            opened.card(0).acquire()
+            os.write(write, b"held")
+            time.sleep(60)
+            os._exit(0)
+        try:
+            assert os.read(read, 4) == b"held"
+            with pytest.raises(CardBusyError, match=f"process {child}"):
+                opened.card(0).acquire()
+            opened.card(1).acquire()
+            opened.card(1).release()
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            os.close(read)
+            os.close(write)
+        wait_until(lambda: can_acquire(opened.card(0)), 10)
+        opened.card(0).release()
+
+
+def test_child_of_a_holder_without_a_lease_neither_holds_nor_keeps_the_card(box: PrivateBox) -> None:
+    with Box.open() as opened:
+        opened.card(0).acquire()
+        child = os.fork()
+        if child == 0:
+            try:
+                opened.card(0).acquire()
+                os._exit(1)
+            except CardBusyError as error:
+                os._exit(0 if error.pid == os.getppid() else 2)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+        opened.card(0).release()
+        opened.card(0).acquire()
+        opened.card(0).release()
+
+
+def test_a_pid_of_another_container_is_called_so(box: PrivateBox) -> None:
+    command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, "-c", HOLDER]
+    process = subprocess.Popen(command, env=box.env, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "held\n"
+        with Box.open() as opened:
+            error = ffi.new("gaudi_error *")
+            assert lib.gaudi_card_acquire(opened.card(0).c_object, ffi.NULL, error) < 0
+            assert b" of another container); wait for it or end it" in ffi.string(error.text)
+    finally:
+        process.kill()
+        process.wait()
         process.stdout.close()

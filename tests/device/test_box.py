@@ -15,6 +15,7 @@ from device._device import ffi, lib
 from device.box import build_image
 from device.box_control import create_box, retire_box
 from device.box_spec import BoxSpec, box_types, load_box_spec, load_releases
+from device.card import Box
 from device.errors import SpecError
 
 SECOND = 1_000_000_000
@@ -166,14 +167,18 @@ def test_external_ports_are_the_published_ones() -> None:
     assert (hls3[0], hls3[1], hls3[4], hls3[5]) == ([17, 20, 21], [5, 8, 9], [14, 15, 19], [2, 3, 7])
 
 
-def test_ports_to_an_absent_card_are_not_connected() -> None:
+def test_links_to_an_absent_card_are_down_but_connected(tmp_path: Path) -> None:
     whole = load_box_spec("hls2")
-    for card in cards(image("hls2-7of8")):
-        row = whole.ports[card.identity.module_id]
-        ports = card.identity.port[0 : card.identity.port_count]
-        lost = [port for port, (peer, _) in enumerate(row) if peer == 1]
-        assert len(lost) == 3
-        assert [k for k, port in enumerate(ports) if port.peer_card == -2] == lost
+    create_box(tmp_path / "box", load_box_spec("hls2-7of8"), "box")
+    with Box.open(tmp_path / "box") as box:
+        for state, card in zip(box.cards, cards(image("hls2-7of8")), strict=True):
+            row = whole.ports[card.identity.module_id]
+            ports = card.identity.port[0 : card.identity.port_count]
+            assert [port.peer_card for port in ports] == [peer for peer, _ in row]
+            expected = [peer >= 0 and peer != 1 for peer, _ in row]
+            assert [bool(state.links_up() >> k & 1) for k in range(len(row))] == expected
+            assert sum(peer == 1 for peer, _ in row) == 3
+    retire_box(tmp_path / "box")
 
 
 @pytest.mark.parametrize("name", BOXES_WITH_CARDS)

@@ -93,7 +93,7 @@ CASES = [
     ("step = { value = 0.0625", "step = { value = 1e-9", r"control\.step: has to be from 0\.0001 to 1"),
     ("805306368", "103079215104", r"card\.memory_reserved_bytes: has to be below memory_total_bytes"),
     ('"HL225"', '"HL\\n225"', r"card\.hwmon_name: has to be a text of printable ASCII characters"),
-    ("idle_w = { value = 50", f"idle_w = {{ value = 0x{'f' * 2000}", r"not a usable file: int too large"),
+    ("idle_w = { value = 50", f"idle_w = {{ value = 0x{'f' * 2000}", r"power\.idle_w: is a number beyond"),
 ]
 
 

@@ -49,7 +49,8 @@ def test_a_bad_degree_says_what_it_means(text: str) -> None:
 def test_every_fault_can_be_injected_listed_and_healed(opened: Box, name: str) -> None:
     fault = find_fault(name)
     inject(opened, 3, fault, seed=5)
-    assert [record.kind for record in opened.card(3).faults()] == [fault.number]
+    passes = name in ("non-fatal-event", "thermal-event")  # over at once, nothing stays
+    assert [record.kind for record in opened.card(3).faults()] == ([] if passes else [fault.number])
     assert opened.card(2).faults() == ()
     heal(opened, 3, fault)
     assert opened.card(3).faults() == ()
