@@ -5,6 +5,7 @@ Parses, calls one function a command, prints. Exit statuses: 0 done, 2 usage, el
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path

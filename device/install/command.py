@@ -20,7 +20,7 @@ __all__ = ["Target", "install_below", "remove_below"]
 _FUNCTION = re.compile(r"^\\fB(hlml_\w+)\\fR$", re.MULTILINE)
 _SHELLS = ("bash", "zsh", "fish")
 # Modules that print a completion script of their own, and the switch with which they do.
-_COMPLETING = {"hl-smi": ("hl_smi", "--completion")}
+_COMPLETING = {"hl-smi": ("hl_smi", "--completion"), "gaudi-box": ("device", "completion")}
 
 
 @dataclass(frozen=True, slots=True)
