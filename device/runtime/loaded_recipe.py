@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import math
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from device.cost import mme_intensity
 from device.engines import MmeStep, Step, bind
@@ -26,13 +28,18 @@ Addresses = tuple[int, ...]
 # Multiplications of a recipe whose operands are looked at before a launch, a few microseconds each.
 _MOST_SAMPLED = 4
 
+# How long what was seen counts: ten launches of 30 us would notice the sampling, the 1 s filter of the power does not.
+_RESAMPLE_S = 0.05
 
-@dataclass(frozen=True)
+
+@dataclass
 class Binding:
     """A recipe on tensors at these addresses; the steps are in the order of the schedule."""
 
     addresses: Addresses
     steps: tuple[Step, ...]
+    _sampled_s: float = field(default=-math.inf, init=False)
+    _intensity: float = field(default=1.0, init=False)
 
     @functools.cached_property
     def mme_steps(self) -> tuple[MmeStep, ...]:
@@ -41,9 +48,13 @@ class Binding:
         return tuple(found[:: -(-len(found) // _MOST_SAMPLED) or 1])
 
     def mme_intensity(self, mme: MmeSpec) -> float:
-        """By how much the operands toggle now; those that the recipe computes are the ones of the launch before."""
-        samples = [mme_intensity(step.toggle_rate(), mme) for step in self.mme_steps]
-        return sum(samples) / len(samples) if samples else 1.0
+        """By how much the operands toggle; those that the recipe computes are the ones of the launch before."""
+        now_s = time.monotonic()
+        if now_s - self._sampled_s > _RESAMPLE_S:
+            self._sampled_s = now_s
+            samples = [mme_intensity(step.toggle_rate(), mme) for step in self.mme_steps]
+            self._intensity = sum(samples) / len(samples) if samples else 1.0
+        return self._intensity
 
 
 class LoadedRecipe:
