@@ -68,7 +68,7 @@ def random_step(g: GraphBuilder, pool: list[Tensor], bias: Tensor, rng: random.R
         whole = g.cast(a, I32)
         return g.cast(g.where(g.less(whole, g.constant(3, (1,), I32)), g.neg(whole), whole), a.dtype)
     if kind == "fp8":
-        narrow = g.cast(a, rng.choice([DataType.FP8_143, DataType.FP8_152, DataType.FP8_143_448]))
+        narrow = g.cast(a, DataType.FP8_152)
         return g.cast(g.transpose(narrow, (1, 0)), a.dtype)
     if kind == "index":
         return random_index(g, a, rng)
@@ -112,7 +112,7 @@ def random_product(g: GraphBuilder, pool: list[Tensor], bias: Tensor, kind: str,
     a, b = rng.choice(narrow), rng.choice(narrow)
     transposes = rng.random() < 0.5, rng.random() < 0.5
     if rng.random() < 0.4:
-        types = [BF16, F32, DataType.FP8_152, DataType.FP8_143]
+        types = [BF16, F32, DataType.FP8_152]
         a, b = g.cast(a, rng.choice(types)), g.cast(b, rng.choice(types))
     dtype = rng.choice([BF16, F32])
     side = a.shape[0]

@@ -112,6 +112,11 @@ def test_fp8_takes_half_the_cycles_and_fp32_four_times_as_many_on_gaudi2() -> No
     assert [cycles(dtype) for dtype in (BF16, DataType.FP8_143, F32)] == [524288, 262144, 2097152]
 
 
+def test_the_fp8_of_another_asic_is_refused_with_the_name_of_the_right_one() -> None:
+    with pytest.raises(GraphError, match=r"tensor x:hf8.*gaudi3 has the largest number 448.*DataType.FP8_143_448"):
+        compile_graph(layer(DataType.FP8_143).build(), load_spec("gaudi3"))
+
+
 def test_the_fp8_of_an_asic_has_its_range() -> None:
     assert GAUDI2.fp8_143 is DataType.FP8_143
     assert load_spec("gaudi3").fp8_143 is DataType.FP8_143_448
