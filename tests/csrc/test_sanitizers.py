@@ -19,7 +19,9 @@ def test_library_and_card_state_under_concurrency(
     run_checks([c_programs.card_program(program, sanitizer), str(tmp_path)])
 
 
-@pytest.mark.parametrize("program", ["test_mme", "test_mme_definition", "test_elementwise", "test_mover"])
+@pytest.mark.parametrize(
+    "program", ["test_mme", "test_mme_definition", "test_elementwise", "test_convolution", "test_mover"]
+)
 @pytest.mark.parametrize("flags", [OPTIMISED, ADDRESS], ids=["release", "address-undefined"])
 def test_every_kernel_variant_equals_the_definition(c_programs: CPrograms, flags: Sequence[str], program: str) -> None:
     run_checks([c_programs.kernel_program(program, flags)])
