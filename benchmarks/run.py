@@ -41,18 +41,45 @@ def row(what: str, figure: str, peer: str, ratio: float | None, budget: str) -> 
     print(f"{what:<44} {figure:>14}   {peer:<34} {shown:>9}   {budget}")
 
 
-def bench_c_getter(scratch: Path) -> None:
-    program = scratch / "bench_getter"
+def compiled(scratch: Path, name: str) -> Path:
+    """A program of benchmarks/c that uses the installed library."""
+    program = scratch / name
     libs = hlml.libdir()
-    source = str(HERE / "c" / "bench_getter.c")
-    flags = [f"-I{hlml.include_dir()}", f"-L{libs}", "-lhlml", f"-Wl,-rpath,{libs}"]
+    source = str(HERE / "c" / f"{name}.c")
+    flags = [f"-I{hlml.include_dir()}", f"-L{libs}", "-lhlml", f"-Wl,-rpath,{libs}", "-lpthread"]
     subprocess.run(["cc", "-O2", source, *flags, "-o", program], check=True)
-    clock, getter, memory, init = map(
-        float, subprocess.run([program], check=True, capture_output=True, text=True).stdout.split()
-    )
-    row("HLML getter from C: power", f"{getter:.0f} ns", f"clock alone {clock:.0f} ns", getter / clock, "<= 50 ns")
-    row("HLML getter from C: memory", f"{memory:.0f} ns", f"clock alone {clock:.0f} ns", memory / clock, "<= 50 ns")
-    row("hlml_init and shutdown, box present", f"{init:.0f} us", "-", None, "<= 500 us")
+    return program
+
+
+def output(*command: Path | str, text: str | None = None) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, input=text).stdout
+
+
+def bench_c_getter(scratch: Path) -> None:
+    lines = output(compiled(scratch, "bench_getter")).splitlines()
+    figures = {name: float(figure) for name, figure in (line.split() for line in lines)}
+    clock, init = figures.pop("clock"), figures.pop("init")
+    for name, figure in sorted(figures.items(), key=lambda item: -item[1]):
+        row(
+            f"HLML getter from C: {name}", f"{figure:.0f} ns", f"clock alone {clock:.0f} ns", figure / clock, "<= 50 ns"
+        )
+    row("hlml_init and shutdown, box present", f"{init / 1e3:.1f} us", "-", None, "<= 500 us")
+
+
+def bench_crowd(scratch: Path) -> None:
+    alone, crowd = map(float, output(compiled(scratch, "bench_crowd"), "16").split())
+    row("getter of one of 16 readers at once", f"{crowd:.0f} ns", f"alone {alone:.0f} ns", crowd / alone, "-")
+
+
+def bench_many_boxes(scratch: Path) -> None:
+    """16 boxes of 8 cards, every getter of every card, one process that goes from box to box."""
+    paths = [scratch / f"box{number}" for number in range(16)]
+    for path in paths:
+        create_box(path, load_box_spec("hls2"), path.name)
+    values, seconds = output(compiled(scratch, "bench_getter"), "--all", "1", text="\n".join(map(str, paths))).split()
+    for path in paths:
+        retire_box(path)
+    row(f"128 cards in 16 boxes, {values} values", f"{float(seconds) * 1e3:.2f} ms", "-", None, "<= 1 s")
 
 
 def bench_python_getter() -> None:
@@ -304,6 +331,8 @@ def main() -> None:
         create_box(scratch / "box", load_box_spec("hls2"), "bench")
         try:
             bench_c_getter(scratch)
+            bench_crowd(scratch)
+            bench_many_boxes(scratch)
             bench_python_getter()
             bench_publish()
             bench_hl_smi()

@@ -98,7 +98,7 @@ static int attach_card(gaudi_box *box, int dir, size_t index, uid_t box_owner, g
                         name);
     if (rc != 0)
         return rc;
-    gaudi_sensors_list(card);
+    gaudi_glance_prepare(card);
     box->is_writable = box->is_writable && is_writable;
     return 0;
 }

@@ -114,7 +114,7 @@ static int open_private(gaudi_box **out, const gaudi_box_identity *identity, con
         gaudi_image_fill_card(base, &cards[i], (uint32_t)i, 1, box->file->clock.slot[0].box0_ns);
         box->card[i].identity = box->card[i].file->identity;
         box->card[i].physics = box->card[i].file->physics;
-        gaudi_sensors_list(&box->card[i]);
+        gaudi_glance_prepare(&box->card[i]);
     }
     box->is_owner = true;
     gaudi_locks_follow(box);

@@ -1,13 +1,9 @@
 /* Reading the clock of a box. clock_control.c sets it. */
-#include "card_internal.h"
-
-#include <time.h>
+#include "moment.h"
 
 uint64_t gaudi_monotonic_ns(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now); /* vDSO: no system call */
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    return gaudi_moment_monotonic_ns();
 }
 
 /* Box time that passes in a span at a rate. */
@@ -38,23 +34,9 @@ gaudi_clock gaudi_clock_of(const gaudi_box *box)
     return clock;
 }
 
-/* As gaudi_clock_of, word by word: every getter passes here. The time is read before the sequence is looked at again: at
- * that time this clock was the one that held, so a reader that is preempted here never runs ahead on an old one. */
 uint64_t gaudi_box_now(const gaudi_box *box)
 {
-    const gaudi_clock_section *section = &box->file->clock;
-    for (int attempt = 0; attempt < GAUDI_READ_ATTEMPTS; attempt++) {
-        uint64_t sequence = gaudi_load_u64(&section->sequence);
-        const gaudi_clock *slot = &section->slot[sequence & 1];
-        gaudi_clock clock = {.box0_ns = gaudi_load_u64(&slot->box0_ns),
-                             .mono0_ns = gaudi_load_u64(&slot->mono0_ns),
-                             .rate = gaudi_load_double(&slot->rate),
-                             .rate_before = gaudi_load_double(&slot->rate_before)};
-        uint64_t mono_ns = gaudi_monotonic_ns();
-        if (gaudi_load_u64(&section->sequence) == sequence)
-            return gaudi_clock_at(&clock, mono_ns);
-    }
-    return 0;
+    return gaudi_moment_of_box(box);
 }
 
 double gaudi_box_clock_rate(const gaudi_box *box)

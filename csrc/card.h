@@ -169,6 +169,17 @@ int gaudi_card_read_clock(const gaudi_card *card, double *clock_ratio, uint32_t 
 int gaudi_card_read_energy(const gaudi_card *card, double *energy_j);
 int gaudi_card_read_limit(const gaudi_card *card, uint64_t *limit_mw);
 int gaudi_card_read_memory(const gaudi_card *card, uint64_t *used_bytes);
+/* The link as it is trained, and replays so far; the rates over the last 10 ms of box time. */
+typedef struct gaudi_pcie_link {
+    uint32_t generation;
+    uint32_t width;
+    uint32_t replay;
+} gaudi_pcie_link;
+int gaudi_card_read_pcie_link(const gaudi_card *card, gaudi_pcie_link *link);
+int gaudi_card_read_pcie_rates(const gaudi_card *card, uint32_t *rx_kbps, uint32_t *tx_kbps);
+/* How long a throttle reason held in all, and when it began last. */
+int gaudi_card_read_violation(const gaudi_card *card, enum gaudi_segment_flag reason, uint64_t *violation_ns,
+                              uint64_t *reference_ns);
 /* The hottest sensor of a group, degrees Celsius. -ENOENT: the card has none. */
 int gaudi_card_read_temperature(const gaudi_card *card, enum gaudi_sensor_group group, double *hottest_c);
 

@@ -34,7 +34,10 @@ struct gaudi_card {
     gaudi_physics physics;
     int fd;
     size_t index;
-    gaudi_sensor_list sensors[GAUDI_SENSOR_GROUPS]; /* written while attaching */
+    gaudi_sensor_list sensors[GAUDI_SENSOR_GROUPS]; /* written while attaching, as are the inverse time constants, 1/s */
+    double inv_tau_power;
+    double inv_tau_hbm;
+    double inv_tau_board;
     pthread_mutex_t mutex;
     bool is_held;
     /* What this process published last, and the reset count then: a reset by anybody ends it. Guarded by mutex. */
@@ -241,8 +244,8 @@ void gaudi_locks_forget(gaudi_box *box);
 /* conditions.c: -EPERM for everybody but owner and root. */
 int gaudi_need_owner(const gaudi_box *box, const char *what, gaudi_error *error);
 
-/* glance.c: sort the sensors by group, once the identity is known to be sound. */
-void gaudi_sensors_list(gaudi_card *card);
+/* glance.c: sort the sensors by group and invert the time constants, once the facts of the card are known to be sound. */
+void gaudi_glance_prepare(gaudi_card *card);
 
 /* faults.c: forget the breakdowns; the card is being written by the caller. */
 void gaudi_breakdowns_end(gaudi_card *card);
@@ -250,6 +253,12 @@ void gaudi_breakdowns_end(gaudi_card *card);
 /* snapshot.c: what is in use, by the core words that say so. */
 uint64_t gaudi_memory_used(const gaudi_card *card, uint64_t used_bytes, uint64_t holder_token, uint64_t lease_end_ns,
                            uint64_t box_ns);
+
+/* snapshot.c: the rate over the window that ends at box_ns, of what is spread over [from_ns, until_ns]. */
+uint32_t gaudi_pcie_kbps(uint32_t kbps, uint64_t from_ns, uint64_t until_ns, uint64_t box_ns);
+
+/* snapshot.c: do readers still wait at a beginning that lies `late_ns` of box time back? */
+bool gaudi_beginning_holds(const gaudi_card *card, uint64_t late_ns);
 
 /* snapshot.c: is the lock of the holder still held? Asks the kernel. */
 bool gaudi_holder_is_alive(const gaudi_card *card);

@@ -36,4 +36,10 @@ static inline double gaudi_decay(double x)
     return (low + r4 * (middle + r4 * (high + r4 * highest))) * gaudi_power_of_two((int64_t)k);
 }
 
+/* Nanoseconds in seconds. Signed: the conversion of an unsigned number takes twice as long. */
+static inline double gaudi_seconds(uint64_t ns)
+{
+    return (double)(int64_t)ns * 1e-9;
+}
+
 #endif

@@ -1,5 +1,5 @@
 /* Reading the few words that one getter needs, out of one publish: tens of nanoseconds. snapshot.c reads everything. */
-#include "card_internal.h"
+#include "moment.h"
 #include "decay.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ static int look(const gaudi_card *card, glance *g)
     uint32_t count = gaudi_load_u32(&g->slot->segment_count); /* read once, then bounded */
     if (count < 1 || count > GAUDI_SEGMENT_MAX)
         return -EBADMSG;
-    g->now_ns = gaudi_card_moment(card);
+    g->now_ns = gaudi_moment_of_card(card);
     uint32_t i = 0;
     while (i + 1 < count && gaudi_load_u64(&g->slot->segment[i + 1].start_ns) <= g->now_ns)
         i++;
@@ -53,15 +53,17 @@ static wave load_wave(const glance *g, const double *c)
               .a = gaudi_load_double(c + 1),
               .b = gaudi_load_double(c + 2),
               .inv_tau_die = gaudi_load_double(&g->segment->inv_tau_die),
-              .t_s = g->now_ns > start_ns ? (double)(g->now_ns - start_ns) / 1e9 : 0.0};
+              .t_s = g->now_ns > start_ns ? gaudi_seconds(g->now_ns - start_ns) : 0.0};
     return w;
 }
 
-static int evaluate(const wave *w, double tau_s, double *value)
+static int evaluate(const wave *w, double inv_tau, double *value)
 {
     if (!gaudi_is_sane(w->c) || !gaudi_is_sane(w->a) || !gaudi_is_sane(w->b) || !(w->inv_tau_die > 0.0))
         return -EBADMSG;
-    *value = w->c + w->a * gaudi_decay(w->t_s / tau_s) + w->b * gaudi_decay(w->t_s * w->inv_tau_die);
+    double own = w->a != 0.0 ? w->a * gaudi_decay(w->t_s * inv_tau) : 0.0; /* a card at rest has nothing to decay */
+    double die = w->b != 0.0 ? w->b * gaudi_decay(w->t_s * w->inv_tau_die) : 0.0;
+    *value = w->c + own + die;
     return 0;
 }
 
@@ -92,7 +94,7 @@ int gaudi_card_read_load(const gaudi_card *card, double *power_w, uint64_t *limi
         uint64_t limit = gaudi_load_u64(&g.slot->limit_mw);
         if (!is_whole(&g))
             continue;
-        rc = evaluate(&w, card->physics.tau_power_s, power_w);
+        rc = evaluate(&w, card->inv_tau_power, power_w);
         if (rc == 0)
             *limit_mw = limit;
         return rc;
@@ -133,7 +135,9 @@ int gaudi_card_read_energy(const gaudi_card *card, double *energy_j)
             continue;
         if (!gaudi_is_sane(w.c) || !gaudi_is_sane(w.a) || !(w.inv_tau_die > 0.0) || !gaudi_is_sane(before_j * 1e-6))
             return -EBADMSG;
-        *energy_j = before_j + w.c * w.t_s + w.a * (1.0 - gaudi_decay(w.t_s * w.inv_tau_die)) / w.inv_tau_die;
+        *energy_j = before_j + w.c * w.t_s;
+        if (w.a != 0.0)
+            *energy_j += w.a * (1.0 - gaudi_decay(w.t_s * w.inv_tau_die)) / w.inv_tau_die;
         return 0;
     }
     return -EAGAIN;
@@ -171,8 +175,72 @@ int gaudi_card_read_memory(const gaudi_card *card, uint64_t *used_bytes)
     return -EAGAIN;
 }
 
-void gaudi_sensors_list(gaudi_card *card)
+int gaudi_card_read_pcie_link(const gaudi_card *card, gaudi_pcie_link *link)
 {
+    const gaudi_core_section *section = &card->file->core;
+    for (int attempt = 0; attempt < GAUDI_READ_ATTEMPTS; attempt++) {
+        uint64_t sequence = gaudi_load_u64(&section->sequence);
+        const gaudi_core *slot = &section->slot[sequence & 1];
+        gaudi_pcie_link found = {.generation = gaudi_load_u32(&slot->pcie_generation),
+                                 .width = gaudi_load_u32(&slot->pcie_width),
+                                 .replay = gaudi_load_u32(&slot->pcie_replay)};
+        if (gaudi_load_u64(&section->sequence) != sequence)
+            continue;
+        *link = found;
+        return 0;
+    }
+    return -EAGAIN;
+}
+
+int gaudi_card_read_pcie_rates(const gaudi_card *card, uint32_t *rx_kbps, uint32_t *tx_kbps)
+{
+    glance g;
+    for (int attempt = 0; attempt < GAUDI_READ_ATTEMPTS; attempt++) {
+        int rc = look(card, &g);
+        if (rc != 0)
+            return rc;
+        uint64_t from_ns = gaudi_load_u64(&g.slot->pcie_from_ns);
+        uint32_t rx = gaudi_pcie_kbps(gaudi_load_u32(&g.slot->pcie_rx_kbps), from_ns,
+                                      gaudi_load_u64(&g.slot->pcie_rx_until_ns), g.now_ns);
+        uint32_t tx = gaudi_pcie_kbps(gaudi_load_u32(&g.slot->pcie_tx_kbps), from_ns,
+                                      gaudi_load_u64(&g.slot->pcie_tx_until_ns), g.now_ns);
+        if (!is_whole(&g))
+            continue;
+        *rx_kbps = rx;
+        *tx_kbps = tx;
+        return 0;
+    }
+    return -EAGAIN;
+}
+
+int gaudi_card_read_violation(const gaudi_card *card, enum gaudi_segment_flag reason, uint64_t *violation_ns,
+                              uint64_t *reference_ns)
+{
+    bool is_power = reason == GAUDI_THROTTLE_POWER;
+    glance g;
+    for (int attempt = 0; attempt < GAUDI_READ_ATTEMPTS; attempt++) {
+        int rc = look(card, &g);
+        if (rc != 0)
+            return rc;
+        const gaudi_segment *s = g.segment;
+        uint64_t start_ns = gaudi_load_u64(&s->start_ns);
+        uint64_t before_ns = gaudi_load_u64(is_power ? &s->violation_power_ns : &s->violation_thermal_ns);
+        uint64_t began_ns = gaudi_load_u64(is_power ? &s->power_reference_ns : &s->thermal_reference_ns);
+        bool holds = gaudi_load_u32(&s->flags) & (uint32_t)reason;
+        if (!is_whole(&g))
+            continue;
+        *violation_ns = before_ns + (holds && g.now_ns > start_ns ? g.now_ns - start_ns : 0);
+        *reference_ns = began_ns;
+        return 0;
+    }
+    return -EAGAIN;
+}
+
+void gaudi_glance_prepare(gaudi_card *card)
+{
+    card->inv_tau_power = 1.0 / card->physics.tau_power_s;
+    card->inv_tau_hbm = 1.0 / card->physics.tau_hbm_s;
+    card->inv_tau_board = 1.0 / card->physics.tau_board_s;
     const gaudi_identity *identity = &card->identity;
     for (uint32_t i = 0; i < identity->sensor_count && i < GAUDI_SENSOR_MAX; i++) {
         uint32_t group = identity->sensor[i].group;
@@ -197,7 +265,6 @@ static double hottest_of(const gaudi_card *card, uint32_t group, double group_c)
 
 int gaudi_card_read_temperature(const gaudi_card *card, enum gaudi_sensor_group group, double *hottest_c)
 {
-    const gaudi_physics *physics = &card->physics;
     bool is_die = group == GAUDI_SENSOR_ON_CHIP || group == GAUDI_SENSOR_ON_CHIP_TD;
     bool is_hbm = group == GAUDI_SENSOR_HBM;
     double group_c = 0.0;
@@ -214,7 +281,7 @@ int gaudi_card_read_temperature(const gaudi_card *card, enum gaudi_sensor_group 
             w.b = w.a;
             w.a = 0.0;
         }
-        rc = evaluate(&w, is_hbm ? physics->tau_hbm_s : physics->tau_board_s, &group_c);
+        rc = evaluate(&w, is_hbm ? card->inv_tau_hbm : card->inv_tau_board, &group_c);
         double found_c = rc == 0 ? hottest_of(card, (uint32_t)group, group_c) : 0.0;
         if (rc == 0 && !(found_c > -HUGE_VAL))
             rc = -ENOENT;

@@ -59,14 +59,14 @@ static void put_link(unsigned char *out, const pci_layout *layout, unsigned int 
     }
 }
 
-static void fill(unsigned char *out, const pci_layout *layout, const gaudi_identity *i, const gaudi_reading *r)
+static void fill(unsigned char *out, const pci_layout *layout, const gaudi_identity *i, const gaudi_pcie_link *link)
 {
     put(out, 0, i->pci_bus);
     memcpy(out + 4, i->bus_id, strnlen(i->bus_id, layout->bus_id_size - 1));
     put(out, layout->device, i->pci_device);
     put(out, layout->domain, i->pci_domain);
     put(out, layout->device_id, i->pci_device_id);
-    put_link(out + layout->caps, layout, r->pcie_generation, r->pcie_width);
+    put_link(out + layout->caps, layout, link->generation, link->width);
     if (layout->has_max)
         put_link(out + layout->caps + 2 * PCI_LINK_INFO_LEN, layout, i->pcie_generation_max, i->pcie_width_max);
     if (layout->revision)
@@ -75,18 +75,25 @@ static void fill(unsigned char *out, const pci_layout *layout, const gaudi_ident
         put(out, layout->subsystem_id, i->pci_subsystem_id);
 }
 
+/* hlml_enter and the link as it is. */
+static hlml_return_t enter_link(hlml_call *call, hlml_device_t device, bool is_valid, gaudi_pcie_link *link)
+{
+    hlml_return_t code = hlml_enter(call, device, is_valid);
+    return code != HLML_SUCCESS ? code : hlml_code_of(gaudi_card_read_pcie_link(call->card, link));
+}
+
 HLML_EXPORT hlml_return_t hlml_device_get_pci_info(hlml_device_t device, hlml_pci_info_t *pci)
 {
     unsigned char out[PCI_INFO_SIZE_MAX] = {0};
     HLML_SCOPED hlml_call call = {0};
-    gaudi_reading reading;
+    gaudi_pcie_link link = {0};
     const pci_layout *layout = LAYOUTS;
-    hlml_return_t code = hlml_read(&call, device, pci != NULL, &reading);
+    hlml_return_t code = enter_link(&call, device, pci != NULL, &link);
     if (code != HLML_SUCCESS)
         return code;
     while (layout->level < hlml_abi_level())
         layout++;
-    fill(out, layout, gaudi_card_identity(call.card), &reading);
+    fill(out, layout, gaudi_card_identity(call.card), &link);
     memcpy(pci, out, layout->size);
     return HLML_SUCCESS;
 }
@@ -95,43 +102,45 @@ HLML_EXPORT hlml_return_t hlml_device_get_pcie_throughput(hlml_device_t device, 
                                                           unsigned int *value)
 {
     HLML_SCOPED hlml_call call = {0};
-    gaudi_reading reading;
-    hlml_return_t code = hlml_read(&call, device, value && counter < HLML_PCIE_UTIL_COUNT, &reading);
+    uint32_t rx_kbps = 0;
+    uint32_t tx_kbps = 0;
+    hlml_return_t code = hlml_enter(&call, device, value && counter < HLML_PCIE_UTIL_COUNT);
     if (code == HLML_SUCCESS)
-        *value = counter == HLML_PCIE_UTIL_TX_BYTES ? reading.pcie_tx_kbps : reading.pcie_rx_kbps;
+        code = hlml_code_of(gaudi_card_read_pcie_rates(call.card, &rx_kbps, &tx_kbps));
+    if (code == HLML_SUCCESS)
+        *value = counter == HLML_PCIE_UTIL_TX_BYTES ? tx_kbps : rx_kbps;
     return code;
 }
 
 HLML_EXPORT hlml_return_t hlml_device_get_pcie_replay_counter(hlml_device_t device, unsigned int *value)
 {
     HLML_SCOPED hlml_call call = {0};
-    gaudi_reading reading;
-    hlml_return_t code = hlml_read(&call, device, value != NULL, &reading);
+    gaudi_pcie_link link = {0};
+    hlml_return_t code = enter_link(&call, device, value != NULL, &link);
     if (code == HLML_SUCCESS)
-        *value = reading.pcie_replay;
+        *value = link.replay;
+    return code;
+}
+
+/* The two that a card may lack. */
+static hlml_return_t get_link(hlml_device_t device, unsigned int *value, bool is_width)
+{
+    HLML_SCOPED hlml_call call = {0};
+    gaudi_pcie_link link = {0};
+    hlml_return_t code = enter_link(&call, device, value != NULL, &link);
+    if (code == HLML_SUCCESS)
+        code = hlml_need(call.card, GAUDI_FEATURE_PCIE_LINK);
+    if (code == HLML_SUCCESS)
+        *value = is_width ? link.width : link.generation;
     return code;
 }
 
 HLML_EXPORT hlml_return_t hlml_device_get_curr_pcie_link_generation(hlml_device_t device, unsigned int *curr_link_gen)
 {
-    HLML_SCOPED hlml_call call = {0};
-    gaudi_reading reading;
-    hlml_return_t code = hlml_read(&call, device, curr_link_gen != NULL, &reading);
-    if (code == HLML_SUCCESS)
-        code = hlml_need(call.card, GAUDI_FEATURE_PCIE_LINK);
-    if (code == HLML_SUCCESS)
-        *curr_link_gen = reading.pcie_generation;
-    return code;
+    return get_link(device, curr_link_gen, false);
 }
 
 HLML_EXPORT hlml_return_t hlml_device_get_curr_pcie_link_width(hlml_device_t device, unsigned int *curr_link_width)
 {
-    HLML_SCOPED hlml_call call = {0};
-    gaudi_reading reading;
-    hlml_return_t code = hlml_read(&call, device, curr_link_width != NULL, &reading);
-    if (code == HLML_SUCCESS)
-        code = hlml_need(call.card, GAUDI_FEATURE_PCIE_LINK);
-    if (code == HLML_SUCCESS)
-        *curr_link_width = reading.pcie_width;
-    return code;
+    return get_link(device, curr_link_width, true);
 }

@@ -228,13 +228,17 @@ HLML_EXPORT hlml_return_t hlml_device_get_violation_status(hlml_device_t device,
                                                            hlml_violation_time_t *viol_time)
 {
     HLML_SCOPED hlml_call call = {0};
-    gaudi_reading reading;
-    hlml_return_t code = hlml_read(&call, device, viol_time && perf_policy_type < HLML_PERF_POLICY_COUNT, &reading);
+    uint64_t violation_ns = 0;
+    uint64_t reference_ns = 0;
+    bool is_power = perf_policy_type == HLML_PERF_POLICY_POWER;
+    enum gaudi_segment_flag reason = is_power ? GAUDI_THROTTLE_POWER : GAUDI_THROTTLE_THERMAL;
+    hlml_return_t code = hlml_enter(&call, device, viol_time && perf_policy_type < HLML_PERF_POLICY_COUNT);
+    if (code == HLML_SUCCESS)
+        code = hlml_code_of(gaudi_card_read_violation(call.card, reason, &violation_ns, &reference_ns));
     if (code != HLML_SUCCESS)
         return code;
-    bool is_power = perf_policy_type == HLML_PERF_POLICY_POWER;
-    viol_time->reference_time = (is_power ? reading.power_reference_ns : reading.thermal_reference_ns) / 1000;
-    viol_time->violation_time = is_power ? reading.violation_power_ns : reading.violation_thermal_ns;
+    viol_time->reference_time = reference_ns / 1000;
+    viol_time->violation_time = violation_ns;
     return HLML_SUCCESS;
 }
 

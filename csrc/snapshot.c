@@ -1,5 +1,5 @@
 /* Reading a card: copy the words that are needed, evaluate the published future at the box time of now. */
-#include "card_internal.h"
+#include "moment.h"
 #include "trajectory.h"
 
 #include <errno.h>
@@ -14,19 +14,14 @@
  * keeps a writer from running. A writer that died in between must not stop the clock of a card for good. */
 static const double BEGINNING_GRACE_NS = 1e9;
 
-static bool is_within_grace(const gaudi_card *card, uint64_t late_ns)
+bool gaudi_beginning_holds(const gaudi_card *card, uint64_t late_ns)
 {
     return (double)late_ns < BEGINNING_GRACE_NS * fmax(gaudi_box_clock_rate(card->box), 1.0);
 }
 
-/* The box time at which the card is evaluated. The clock is read before the announcement: whoever reads it later than the
- * announced beginning also sees the announcement. */
 uint64_t gaudi_card_moment(const gaudi_card *card)
 {
-    uint64_t now_ns = gaudi_box_now(card->box);
-    uint64_t beginning_ns = __atomic_load_n(&card->file->core.beginning_ns, __ATOMIC_SEQ_CST);
-    bool is_late = beginning_ns != 0 && now_ns > beginning_ns;
-    return is_late && is_within_grace(card, now_ns - beginning_ns) ? beginning_ns : now_ns;
+    return gaudi_moment_of_card(card);
 }
 
 /* Head of the core and the one segment that holds at *box_ns, of one publish. The box time is read
@@ -41,7 +36,7 @@ static int read_core(const gaudi_card *card, gaudi_core *core, gaudi_segment *se
         uint32_t count = core->segment_count; /* read once, then bounded */
         if (count < 1 || count > GAUDI_SEGMENT_MAX)
             return -EBADMSG;
-        uint64_t now = gaudi_card_moment(card);
+        uint64_t now = gaudi_moment_of_card(card);
         uint32_t i = 0;
         while (i + 1 < count && gaudi_load_u64(&slot->segment[i + 1].start_ns) <= now)
             i++;
@@ -103,8 +98,7 @@ static uint64_t memory_of_holder(const gaudi_card *card, const gaudi_core *core,
     return used > reserved ? used - reserved : 0;
 }
 
-/* The rate over the window that ends at box_ns, of what is spread over [from_ns, until_ns]. */
-static uint32_t pcie_kbps(uint32_t kbps, uint64_t from_ns, uint64_t until_ns, uint64_t box_ns)
+uint32_t gaudi_pcie_kbps(uint32_t kbps, uint64_t from_ns, uint64_t until_ns, uint64_t box_ns)
 {
     uint64_t begin_ns = box_ns > GAUDI_PCIE_WINDOW_NS ? box_ns - GAUDI_PCIE_WINDOW_NS : 0;
     uint64_t start_ns = from_ns > begin_ns ? from_ns : begin_ns;
@@ -158,8 +152,8 @@ int gaudi_card_read(const gaudi_card *card, gaudi_reading *reading)
     r.status = status_at(&core, segment.flags, r.box_ns);
     r.is_lost = core.is_lost;
     r.reset_count = core.reset_count;
-    r.pcie_rx_kbps = pcie_kbps(core.pcie_rx_kbps, core.pcie_from_ns, core.pcie_rx_until_ns, r.box_ns);
-    r.pcie_tx_kbps = pcie_kbps(core.pcie_tx_kbps, core.pcie_from_ns, core.pcie_tx_until_ns, r.box_ns);
+    r.pcie_rx_kbps = gaudi_pcie_kbps(core.pcie_rx_kbps, core.pcie_from_ns, core.pcie_rx_until_ns, r.box_ns);
+    r.pcie_tx_kbps = gaudi_pcie_kbps(core.pcie_tx_kbps, core.pcie_from_ns, core.pcie_tx_until_ns, r.box_ns);
     r.pcie_replay = core.pcie_replay;
     r.pcie_generation = core.pcie_generation;
     r.pcie_width = core.pcie_width;

@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-static const double NS_PER_S = 1e9;
-
 /* How far the plan follows the controller after the lease. A card that has not come to rest by then keeps its last
  * clock until somebody publishes again; two minutes are more than ten die time constants. */
 enum { CONTROL_STEPS_MAX = 1200 };
@@ -158,14 +156,14 @@ static gaudi_segment segment_from(const gaudi_physics *p, const gaudi_drive *dri
 gaudi_point gaudi_segment_at(const gaudi_physics *p, const gaudi_segment *s, uint64_t box_ns)
 {
     uint64_t elapsed_ns = box_ns > s->start_ns ? box_ns - s->start_ns : 0;
-    double t = (double)elapsed_ns / NS_PER_S;
+    double t = gaudi_seconds(elapsed_ns);
     double d = gaudi_decay(t * s->inv_tau_die);
     gaudi_point at = {
         .die_c = s->die_c + s->die_a * d,
         .power_w = s->power_c + s->power_a * d,
-        .filtered_w = s->filtered_c + s->filtered_a * gaudi_decay(t / p->tau_power_s) + s->filtered_b * d,
-        .hbm_c = s->hbm_c + s->hbm_a * gaudi_decay(t / p->tau_hbm_s) + s->hbm_b * d,
-        .board_c = s->board_c + s->board_a * gaudi_decay(t / p->tau_board_s) + s->board_b * d,
+        .filtered_w = s->filtered_c + s->filtered_a * gaudi_decay(t * (1.0 / p->tau_power_s)) + s->filtered_b * d,
+        .hbm_c = s->hbm_c + s->hbm_a * gaudi_decay(t * (1.0 / p->tau_hbm_s)) + s->hbm_b * d,
+        .board_c = s->board_c + s->board_a * gaudi_decay(t * (1.0 / p->tau_board_s)) + s->board_b * d,
         .energy_j = s->energy_j + s->power_c * t + s->power_a * (1.0 - d) / s->inv_tau_die,
         .clock_ratio = s->clock_ratio,
         .flags = s->flags,
@@ -183,8 +181,8 @@ gaudi_point gaudi_segment_at(const gaudi_physics *p, const gaudi_segment *s, uin
 
 double gaudi_segment_power(const gaudi_physics *p, const gaudi_segment *s, uint64_t box_ns)
 {
-    double t = box_ns > s->start_ns ? (double)(box_ns - s->start_ns) / NS_PER_S : 0.0;
-    return s->filtered_c + s->filtered_a * gaudi_decay(t / p->tau_power_s) + s->filtered_b * gaudi_decay(t * s->inv_tau_die);
+    double t = box_ns > s->start_ns ? gaudi_seconds(box_ns - s->start_ns) : 0.0;
+    return s->filtered_c + s->filtered_a * gaudi_decay(t * (1.0 / p->tau_power_s)) + s->filtered_b * gaudi_decay(t * s->inv_tau_die);
 }
 
 uint32_t gaudi_segment_find(const gaudi_segment *segments, uint32_t count, uint64_t box_ns)
