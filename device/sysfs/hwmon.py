@@ -13,10 +13,21 @@ from device.sysfs.facts import RailKind, load_driver_facts
 from device.sysfs.tree import READ_WRITE, WRITE, File, lines
 from device.sysfs.view import CardFacts, CardView
 
-__all__ = ["Peaks", "hwmon_name", "raise_peaks", "render_hwmon", "render_sensors_conf", "sensor_values"]
+__all__ = [
+    "RESET_HISTORY",
+    "Peaks",
+    "hwmon_name",
+    "raise_peaks",
+    "render_hwmon",
+    "render_sensors_conf",
+    "sensor_values",
+]
 
 # Highest value seen by channel ("temp1", "power1"), in the unit of the channel.
 Peaks = Mapping[str, int]
+
+# What is appended to a channel: writing there forgets its highest reading.
+RESET_HISTORY = "_reset_history"
 
 # A reading of the driver is an integer; kinds that have `highest` and `reset_history`.
 _HIGHEST = {"temp": "highest", "in": "highest", "curr": "highest", "power": "input_highest"}
@@ -58,7 +69,7 @@ def render_hwmon(card: CardView, peaks: Peaks | None = None) -> dict[str, File]:
         files[f"{channel}_input"] = lines(value)
         if kind in _HIGHEST:
             files[f"{channel}_{_HIGHEST[kind]}"] = lines(highest[channel])
-            files[f"{channel}_reset_history"] = File(b"", WRITE)
+            files[channel + RESET_HISTORY] = File(b"", WRITE)
     for n, sensor in enumerate(card.facts.sensors, 1):
         files |= _temperature_limits(n, round(sensor.critical_c * 1000), round(card.facts.slowdown_c * 1000))
     if card.is_operational:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from device.sysfs.control import WRITABLE, apply_write
-from device.sysfs.hwmon import Peaks
+from device.sysfs.control import WRITABLE, apply_write, parse_number
+from device.sysfs.hwmon import RESET_HISTORY, Peaks, sensor_values
 from device.sysfs.mirror import Mirror
 from device.sysfs.render import Surface, pci_path, render_tree, seen_peaks
 from device.sysfs.source import BoxSource
@@ -43,7 +43,7 @@ class LiveTree:
         tree = render_tree(box, Surface(self.hwmon_base, self.parameters, self._peaks))
         self.amend(box, tree)
         self.mirror.update(tree)
-        self._writable = _writable_paths(box)
+        self._writable = self._writable_paths(box)
         return box
 
     def close(self) -> None:
@@ -51,20 +51,28 @@ class LiveTree:
         self.source.close()
 
     def _carry_out(self, index: int, attribute: str, data: bytes) -> None:
-        box = self.source.box()
         try:
-            if box is not None:
+            if attribute.endswith(RESET_HISTORY):
+                parse_number(data)
+                channels = dict(self._peaks.get(index, {}))
+                channels.pop(attribute.removesuffix(RESET_HISTORY), None)
+                self._peaks[index] = channels
+            elif (box := self.source.box()) is not None:
                 apply_write(box, index, attribute, data)
         except OSError as error:
             text = data.decode("utf-8", "replace").strip()[:40]
             self.report(f"writing {text!r} to {attribute} of card {index}: {error.strerror}")
 
-
-def _writable_paths(box: BoxView) -> dict[str, tuple[int, str]]:
-    if not box.is_driver_loaded:
-        return {}
-    homes = {
-        card.facts.index: pci_path(card.facts) + (f"/habanalabs/hl{card.facts.index}" if box.is_legacy else "")
-        for card in box.cards
-    }
-    return {f"{home}/{name}": (index, name) for index, home in homes.items() for name in WRITABLE}
+    def _writable_paths(self, box: BoxView) -> dict[str, tuple[int, str]]:
+        """What acts when it is written: the card, and the attribute."""
+        if not box.is_driver_loaded:
+            return {}
+        found: dict[str, tuple[int, str]] = {}
+        for card in box.cards:
+            index, home = card.facts.index, pci_path(card.facts)
+            attributes = f"{home}/habanalabs/hl{index}" if box.is_legacy else home
+            found |= {f"{attributes}/{name}": (index, name) for name in WRITABLE}
+            sensors = f"{home}/hwmon/hwmon{self.hwmon_base + index}"
+            names = (channel + RESET_HISTORY for channel in sensor_values(card))
+            found |= {f"{sensors}/{name}": (index, name) for name in names}
+        return found

@@ -105,6 +105,27 @@ def test_a_load_shows_in_the_sensors(live, box):
         assert (root / "sys/module/habanalabs/refcnt").read_text() == "1\n"
 
 
+def test_the_highest_reading_stays_until_its_history_is_reset(live, box):
+    tree, root, reported = live
+    home = root / "sys/class/hwmon/hwmon0"
+    with Box.open(box.path) as opened:
+        opened.cards[0].acquire()
+        opened.cards[0].publish_activity((1.0, 0.0, 0.0, 0.5, 0.0, 0.0), 1.0)
+        opened.set_clock(step_ns=400_000_000)
+        tree.refresh()
+        peak = int((home / "power1_input").read_text())
+        opened.cards[0].release()
+        opened.set_clock(step_ns=600_000_000_000)
+        tree.refresh()
+        assert int((home / "power1_input_highest").read_text()) == peak > int((home / "power1_input").read_text())
+        (home / "power1_reset_history").write_text("1\n")
+        (home / "temp1_reset_history").write_text("all\n")
+        tree.refresh()
+        assert int((home / "power1_input_highest").read_text()) < peak
+        assert int((home / "temp1_highest").read_text()) > int((home / "temp1_input").read_text())
+    assert len(reported) == 1 and "temp1_reset_history" in reported[0]
+
+
 def test_numbers_are_read_as_the_kernel_reads_them():
     assert [parse_number(text) for text in (b"1", b"0x10\n", b"010", b"+5", b"0")] == [1, 16, 8, 5, 0]
     for text in (b"", b"\n", b" 1", b"1 2", b"0x", b"08", b"-1", b"1\n\n", b"\xff"):
