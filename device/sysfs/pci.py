@@ -30,24 +30,40 @@ _COMMAND_MEMORY_MASTER = 0x0406  # memory space, bus master, INTx off
 _STATUS_CAPABILITIES = 0x0010
 
 
+# The same for every card that works.
+_CONSTANT = {
+    "dma_mask_bits": lines(64),
+    "consistent_dma_mask_bits": lines(64),
+    "broken_parity_status": lines(0, READ_WRITE),
+    "msi_bus": lines(1, READ_WRITE),
+    "ari_enabled": lines(0),
+    "d3cold_allowed": lines(1, READ_WRITE),
+    "power_state": lines("D0"),
+    "driver_override": lines("(null)", READ_WRITE),
+    "remove": File(b"", WRITE),
+    "rescan": File(b"", WRITE),
+}
+
+
 def root_bus(facts: CardFacts) -> str:
     """The directory of the root bus under /sys/devices."""
     return "pci" + facts.bus_id.rpartition(":")[0]
 
 
-def render_pci(card: CardView) -> dict[str, File]:
-    """By name, without links, the driver's attributes and the directories of other classes."""
+def render_pci(card: CardView, is_bound: bool) -> dict[str, File]:
+    """By name, without links, the driver's attributes and the directories of other classes. `is_bound`: to a driver."""
     facts = card.facts
     vendor, device = facts.pci_ids
     alias = (
         f"pci:v{vendor:08X}d{device:08X}sv{vendor:08X}sd{device:08X}"
         f"bc{PCI_CLASS >> 16:02X}sc{PCI_CLASS >> 8 & 0xFF:02X}i{PCI_CLASS & 0xFF:02X}"
     )
+    driver = "DRIVER=habanalabs\n" if is_bound else ""
     uevent = (
-        f"DRIVER=habanalabs\nPCI_CLASS={PCI_CLASS:X}\nPCI_ID={vendor:04X}:{device:04X}\n"
+        f"{driver}PCI_CLASS={PCI_CLASS:X}\nPCI_ID={vendor:04X}:{device:04X}\n"
         f"PCI_SUBSYS_ID={vendor:04X}:{device:04X}\nPCI_SLOT_NAME={facts.bus_id}\nMODALIAS={alias}\n"
     )
-    return {
+    return _CONSTANT | {
         "vendor": lines(f"0x{vendor:04x}"),
         "device": lines(f"0x{device:04x}"),
         "subsystem_vendor": lines(f"0x{vendor:04x}"),
@@ -67,16 +83,6 @@ def render_pci(card: CardView) -> dict[str, File]:
         "max_link_width": lines(facts.pcie_width_max),
         "current_link_speed": lines(_SPEED.get(card.pcie_generation, "Unknown")),
         "current_link_width": lines(card.pcie_width),
-        "dma_mask_bits": lines(64),
-        "consistent_dma_mask_bits": lines(64),
-        "broken_parity_status": lines(0, READ_WRITE),
-        "msi_bus": lines(1, READ_WRITE),
-        "ari_enabled": lines(0),
-        "d3cold_allowed": lines(1, READ_WRITE),
-        "power_state": lines("D0"),
-        "driver_override": lines("(null)", READ_WRITE),
-        "remove": File(b"", WRITE),
-        "rescan": File(b"", WRITE),
     }
 
 

@@ -52,7 +52,7 @@ def render_tree(box: BoxView, surface: Surface) -> dict[str, Node]:
     """The whole tree: /sys, the configuration of lm-sensors, and proc/modules with the one line of the driver."""
     tree: dict[str, Node] = {}
     for card in box.cards:
-        _add(tree, pci_path(card.facts), render_pci(card))
+        _add(tree, pci_path(card.facts), render_pci(card, box.is_driver_loaded))
         _add_card(tree, box, card, surface)
     tree[SENSORS_CONF] = File(render_sensors_conf(card.facts for card in box.cards).encode(), READ_WRITE)
     if not box.is_driver_loaded:

@@ -134,6 +134,7 @@ def test_without_driver_only_the_pci_bus_knows_the_cards(view):
     tree = render_tree(dataclasses.replace(view, is_driver_loaded=False), Surface())
     assert sum(path.startswith("sys/bus/pci/devices/") for path in tree) == 8
     assert not any("habanalabs" in path or "/class/" in path or "hwmon" in path for path in tree)
+    assert "DRIVER" not in text(tree, f"{pci_path(view.cards[0].facts)}/uevent")
     assert not any(path.endswith(("/driver", "/status", "/max_power")) for path in tree)
 
 
