@@ -8,7 +8,7 @@ The pass passes/slice_bundles.py puts them together, passes/plan_sram.py places 
 """
 
 from device.graph.bundles.build import sliced
-from device.graph.bundles.find import GEMM_GUIDS, Bundle, find_bundles
+from device.graph.bundles.find import SEED_GUIDS, Bundle, find_bundles
 from device.graph.bundles.plan import BundlePlan, plan_bundle
 
-__all__ = ["GEMM_GUIDS", "Bundle", "BundlePlan", "find_bundles", "plan_bundle", "sliced"]
+__all__ = ["SEED_GUIDS", "Bundle", "BundlePlan", "find_bundles", "plan_bundle", "sliced"]

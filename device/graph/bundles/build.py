@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from device.graph.bundles.find import GEMM_GUIDS
+from device.graph.bundles.find import SEED_GUIDS
 from device.graph.bundles.plan import BundlePlan, is_strided
 from device.graph.ir import Graph, Node, Tensor
-from device.graph.ops import CONCAT, MEMCPY, RESHAPE, SLICE, engine_of, gemm_params
+from device.graph.ops import CONCAT, MEMCPY, RESHAPE, SLICE, engine_of, mme_params
 from device.graph.params import ConcatParams, ShapeParams, SliceParams
 from device.recipe.descriptors import Place
 from device.spec import AsicSpec, SramKind
@@ -126,7 +126,7 @@ class _Builder:
         )
         own = f"{name}@{self._bundle.seed}@{number}"
         readers = [node for node in self._bundle.nodes if name in node.inputs]
-        is_view = not is_strided(self._graph, name, dim) or all(node.guid in GEMM_GUIDS for node in readers)
+        is_view = not is_strided(self._graph, name, dim) or all(node.guid in SEED_GUIDS for node in readers)
         is_on_chip = self._plan.is_on_chip and not is_view
         self._add(name, own, number, self._chip if is_on_chip else Place.HBM)
         return Node(own, SLICE, (name,), (own,), SliceParams(starts, ends)), is_view
@@ -134,7 +134,8 @@ class _Builder:
     def _part(self, node: Node, number: int, made: set[str]) -> Node:
         inputs = tuple(self._input(name, number, made) for name in node.inputs)
         result = self._name(node.outputs[0], number)
-        params = replace(gemm_params(node), geometry=None) if node.guid in GEMM_GUIDS else node.params
+        mme = mme_params(node)
+        params = node.params if mme is None else replace(mme, geometry=None)
         return replace(node, name=f"{node.name}@{number}", inputs=inputs, outputs=(result,), params=params)
 
     def _input(self, name: str, number: int, made: set[str]) -> str:

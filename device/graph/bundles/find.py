@@ -9,12 +9,18 @@ from device.graph.ir import Graph, Node
 from device.graph.ops import BATCH_GEMM, GEMM, gemm_params
 from device.graph.params import ReduceParams
 from device.graph.program import program_of
+from device.recipe.descriptors import ConvolutionOp
 from device.recipe.tpc_ops import parse_row
 
-__all__ = ["GEMM_GUIDS", "Bundle", "find_bundles", "sliced_dims"]
+__all__ = ["SEED_GUIDS", "Bundle", "find_bundles", "sliced_dims"]
 
-GEMM_GUIDS = frozenset({GEMM, BATCH_GEMM})
-"""Multiplications that can be cut."""
+_CONVOLUTIONS = frozenset({ConvolutionOp.FORWARD, ConvolutionOp.DEDX})
+
+SEED_GUIDS = frozenset({GEMM, BATCH_GEMM, *_CONVOLUTIONS})
+"""What an MME does and that can be cut: not the gradient of filters, which adds up over the whole batch."""
+
+# Of images and results: channels, width, height, batch.
+_BATCH_OF_IMAGES = 3
 
 # More nodes than this do not go into one bundle: the buffers of its slices would not fit side by side.
 _MOST_NODES = 12
@@ -64,7 +70,7 @@ def find_bundles(graph: Graph, seed: Node, taken: Collection[str] = ()) -> tuple
     found: list[Bundle] = []
     for axis in _axes(graph, seed):
         bundle = _grown(graph, seed, axis, taken)
-        if bundle is not None and any(node.guid not in GEMM_GUIDS for node in bundle.nodes):
+        if bundle is not None and any(node.guid not in SEED_GUIDS for node in bundle.nodes):
             found.append(bundle)
     return tuple(found)
 
@@ -72,7 +78,9 @@ def find_bundles(graph: Graph, seed: Node, taken: Collection[str] = ()) -> tuple
 def sliced_dims(graph: Graph, node: Node, axis: int) -> tuple[int | None, ...] | None:
     """If dimension `axis` of a node's result is cut: which dimension of each input is, or None for one that every slice
     needs whole. None if the node cannot be cut so."""
-    if node.guid in GEMM_GUIDS:
+    if node.guid in _CONVOLUTIONS:
+        return (axis, *(None for _ in node.inputs[1:])) if axis == _BATCH_OF_IMAGES else None
+    if node.guid in SEED_GUIDS:
         return _matrix_dims(graph, node, axis)
     if parse_row(node.guid) is not None:
         along = node.params.axis if isinstance(node.params, ReduceParams) else 0
@@ -105,6 +113,8 @@ def _axes(graph: Graph, seed: Node) -> tuple[int, ...]:
     """Rows first: their slices follow each other in memory. A batch is cut along its slowest dimension."""
     if seed.guid == GEMM:
         return (1, 0)
+    if seed.guid in _CONVOLUTIONS:
+        return (_BATCH_OF_IMAGES,)
     dims = graph.tensor(seed.outputs[0]).shape
     slowest = max((axis for axis, size in enumerate(dims) if size > 1), default=0)
     return (slowest,) if slowest >= 2 else ()
@@ -166,7 +176,7 @@ def _add_producers(graph: Graph, chain: dict[str, Node], dims: _Cuts, taken: Col
         if producer is None or axis is None or producer.name in chain or not _is_free(producer, taken):
             continue
         is_inner = not graph.tensor(name).is_persistent and _are_within(graph.consumers(name), chain)
-        if not is_inner or producer.guid in GEMM_GUIDS or not _note_inputs(graph, producer, axis, dims):
+        if not is_inner or producer.guid in SEED_GUIDS or not _note_inputs(graph, producer, axis, dims):
             continue
         chain[producer.name] = producer
         waiting.extend(producer.inputs)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 from device.cost import CopyShape, OperationCost, Work, copy_work, operation_cost
 from device.engine_class import EngineClass
-from device.graph.bundles.find import GEMM_GUIDS, Bundle
+from device.graph.bundles.find import SEED_GUIDS, Bundle
 from device.graph.ir import Graph, Node, Tensor
 from device.graph.node_work import node_work
-from device.graph.ops import gemm_params
+from device.graph.ops import mme_params
 from device.spec import AsicSpec, SramKind
 
 __all__ = ["BundlePlan", "is_strided", "plan_bundle"]
@@ -112,13 +112,13 @@ class _Estimator:
                 yield self._plan(extent, part, works, False, ())
 
     def _shared_matrices(self) -> tuple[str, ...]:
-        matrices = (name for node in self._bundle.nodes if node.guid in GEMM_GUIDS for name in node.inputs[:2])
+        matrices = (name for node in self._bundle.nodes if node.guid in SEED_GUIDS for name in node.inputs[:2])
         return tuple(dict.fromkeys(name for name in matrices if name not in self._bundle.dims))
 
     def _spread_tensors(self) -> tuple[str, ...]:
         """Strided slices that a copy gathers for the TPC or spreads after it; an MME reads them as they lie."""
         bundle = self._bundle
-        by_mme = {name for node in bundle.nodes if node.guid in GEMM_GUIDS for name in node.inputs[:2]}
+        by_mme = {name for node in bundle.nodes if node.guid in SEED_GUIDS for name in node.inputs[:2]}
         names = [name for name in (*bundle.inputs, bundle.result) if name not in by_mme or name == bundle.result]
         return tuple(name for name in names if is_strided(self._graph, name, bundle.dims[name]))
 
@@ -214,7 +214,8 @@ def _moved(work: Work, read_bytes: int, write_bytes: int) -> Work:
 
 
 def _without_geometry(node: Node) -> Node:
-    return replace(node, params=replace(gemm_params(node), geometry=None)) if node.guid in GEMM_GUIDS else node
+    params = mme_params(node)
+    return node if params is None else replace(node, params=replace(params, geometry=None))
 
 
 def _rounded(value: int, grain: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from device.graph.bundles import GEMM_GUIDS, BundlePlan, find_bundles, plan_bundle, sliced
+from device.graph.bundles import SEED_GUIDS, BundlePlan, find_bundles, plan_bundle, sliced
 from device.graph.ir import Graph
 from device.spec import AsicSpec
 
@@ -30,7 +30,7 @@ def choose_plans(graph: Graph, spec: AsicSpec) -> list[BundlePlan]:
     taken: set[str] = set()
     chosen: list[BundlePlan] = []
     for seed in graph.nodes:
-        if seed.guid not in GEMM_GUIDS or seed.bundle is not None or seed.name in taken:
+        if seed.guid not in SEED_GUIDS or seed.bundle is not None or seed.name in taken:
             continue
         plans = [plan_bundle(graph, bundle, spec) for bundle in find_bundles(graph, seed, taken)]
         best = min((plan for plan in plans if plan is not None), key=lambda plan: plan.seconds, default=None)

@@ -13,13 +13,13 @@ from random_graphs import SEEDS, SPECS, random_graph, random_values, same_bits
 from device.cost import operation_cost
 from device.dtypes import DataType
 from device.engine_class import EngineClass
-from device.graph import PIPELINE, Graph, GraphBuilder, compile_graph, run_pipeline
-from device.graph.bundles import Bundle, BundlePlan, find_bundles, plan_bundle, sliced
+from device.graph import PIPELINE, ConvolutionParams, Graph, GraphBuilder, compile_graph, run_pipeline
+from device.graph.bundles import SEED_GUIDS, Bundle, BundlePlan, find_bundles, plan_bundle, sliced
 from device.graph.interpret import interpret
-from device.graph.ops import MME_GUIDS
 from device.graph.passes import plan_sram, verify_and_infer
 from device.graph.passes.plan_sram import sram_bytes, sram_capacity
 from device.recipe import (
+    ConvolutionOp,
     Copy,
     MmeGemm,
     Place,
@@ -150,7 +150,7 @@ def scheduled(graph: Graph, spec: AsicSpec) -> Graph:
 
 
 def bundles_of(graph: Graph) -> list[Bundle]:
-    return [bundle for node in graph.nodes if node.guid in MME_GUIDS for bundle in find_bundles(graph, node)]
+    return [bundle for node in graph.nodes if node.guid in SEED_GUIDS for bundle in find_bundles(graph, node)]
 
 
 def test_attention_is_cut_along_its_heads_and_products_on_both_sides_of_the_softmax_go_together() -> None:
@@ -164,6 +164,19 @@ def test_attention_is_cut_along_its_heads_and_products_on_both_sides_of_the_soft
     assert len(bundle.nodes) == len(graph.nodes)
     assert set(bundle.dims.values()) == {2}
     assert bundle.extent == 12
+
+
+def test_a_convolution_is_cut_along_its_images_and_overlaps_with_what_follows() -> None:
+    g = GraphBuilder("convolution")
+    x, w = g.input("x", (64, 56, 56, 64), BF16), g.input("w", (128, 64, 3, 3), BF16)
+    g.output(g.gelu(g.convolution(x, w, padding=1, dtype=BF16)), "y")
+    whole, cut = (compile_graph(g.build(), GAUDI2, skip=skip) for skip in (["slice_bundles"], []))
+    convolutions = [step for step in cut.in_order if step.engine is EngineClass.MME]
+    assert len(convolutions) >= GAUDI2.bundle.min_slices
+    assert {step.writes[0].place for step in convolutions} == {Place.SRAM}
+    check_sync(cut)
+    slower_s = max(engine_seconds(whole, GAUDI2).values())
+    assert launch_cost(cut, GAUDI2).seconds <= 1.15 * slower_s < launch_cost(whole, GAUDI2).seconds
 
 
 def test_a_tensor_that_is_read_whole_and_in_slices_is_not_cut() -> None:
@@ -183,7 +196,7 @@ def random_plan(bundle: Bundle, rng: random.Random) -> BundlePlan:
 
 def randomly_sliced(graph: Graph, spec: AsicSpec, rng: random.Random) -> Graph:
     graph = scheduled(graph, spec)
-    for seed in [node for node in graph.nodes if node.guid in MME_GUIDS]:
+    for seed in [node for node in graph.nodes if node.guid in SEED_GUIDS]:
         if seed in graph.nodes and (found := find_bundles(graph, seed)):
             graph = sliced(graph, random_plan(rng.choice(found), rng), spec)
     return graph
@@ -211,6 +224,28 @@ def test_any_slices_and_any_allowed_order_change_no_bit(seed, spec) -> None:
         validate(recipe)
         check_sync(recipe)
         got = Machine(recipe, values, rng).run()
+    assert same_bits({name: value.reshape(-1) for name, value in wanted.items()}, got)
+
+
+@pytest.mark.parametrize("extent", [1, 2, 5])
+@pytest.mark.parametrize("is_gradient", [False, True])
+def test_slices_of_a_convolution_change_no_bit(extent: int, is_gradient: bool) -> None:
+    g = GraphBuilder("convolution")
+    x, w = g.input("x", (4, 6, 5, 5), BF16), g.input("w", (4, 4, 3, 3), BF16)
+    if is_gradient:
+        params = ConvolutionParams((3, 3), padding=(1, 1, 1, 1), size=(6, 5))
+        result = g.convolution_node(ConvolutionOp.DEDX, (x, w), params, BF16)
+    else:
+        result = g.convolution(x, w, padding=1, dtype=BF16)
+    g.output(g.gelu(result), "y")
+    graph = scheduled(g.build(), GAUDI2)
+    (bundle,) = bundles_of(graph)
+    assert (bundle.extent, set(bundle.dims.values())) == (5, {3})
+    cut = sliced(graph, BundlePlan(bundle, extent, True, ("w",), 1, 0.0, 0.0), GAUDI2)
+    values = random_values(graph, np.random.default_rng(3))
+    with np.errstate(all="ignore"):
+        wanted = interpret(graph, values)
+        got = Machine(compile_graph(cut, GAUDI2, skip=["slice_bundles"]), values, random.Random(extent)).run()
     assert same_bits({name: value.reshape(-1) for name, value in wanted.items()}, got)
 
 
