@@ -6,6 +6,7 @@ A file of another version, or one that does not fit together, is refused with a 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from device.errors import GraphError, RecipeError
 from device.graph.ir import Graph
@@ -20,7 +21,9 @@ GRAPH_FORMAT = 1
 
 def graph_to_json(graph: Graph) -> str:
     """The same graph gives the same text."""
-    document = {"gaudi_graph": GRAPH_FORMAT, "graph": encode(graph)}
+    # A guid may be a member of an enum of guids, which would be written by its name.
+    plain = replace(graph, nodes=tuple(replace(node, guid=str(node.guid)) for node in graph.nodes))
+    document = {"gaudi_graph": GRAPH_FORMAT, "graph": encode(plain)}
     return json.dumps(document, sort_keys=True, indent=1) + "\n"
 
 

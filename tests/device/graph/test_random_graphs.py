@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from machine import Machine
 from random_graphs import SEEDS, SLOW, SPECS, random_graph, random_values, same_bits
 
-from device.graph import OPTIONAL_PASSES, compile_graph, run_pipeline
+from device.graph import OPTIONAL_PASSES, compile_graph, graph_from_json, graph_to_json, run_pipeline
 from device.graph.interpret import interpret
 from device.graph.passes import verify_and_infer
 from device.recipe import check_sync, from_bytes, to_bytes, validate
@@ -33,6 +33,15 @@ def test_every_pass_is_idempotent_and_leaves_its_input_alone(seed, spec) -> None
     planned = run_pipeline(graph, spec)
     assert run_pipeline(planned, spec) == planned
     assert graph.dump() == before
+
+
+@given(SEEDS)
+@SLOW
+def test_a_graph_survives_its_file(seed) -> None:
+    graph = random_graph(random.Random(seed))
+    text = graph_to_json(graph)
+    assert graph_from_json(text) == graph
+    assert graph_to_json(graph_from_json(text)) == text
 
 
 @given(SEEDS, SPECS)
