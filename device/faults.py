@@ -132,8 +132,9 @@ def _check(
     if address and not fault.address:
         raise BoxError(f"{fault.name} has no address")
     ports = card.identity.port_count
-    if fault.acts is Action.LINK and fault.name == "link-down" and degree >= ports:
-        raise BoxError(f"there is no port {degree:g} on card {card.index}; it has {ports}, from 0 on")
+    port = address if fault.name == "link-ber" else int(degree)
+    if fault.acts is Action.LINK and not 0 <= port < ports:
+        raise BoxError(f"there is no port {port} on card {card.index}; it has {ports}, from 0 on")
 
 
 def _act(box: Box, card: CardState, fault: Fault, degree: float) -> None:
@@ -154,6 +155,8 @@ def _act(box: Box, card: CardState, fault: Fault, degree: float) -> None:
             card.set_pcie(generation=int(degree))
         case "link-down":
             box.set_link(card.index, int(degree), False)
+        case "link-flap":
+            box.set_flapping(card.index, int(degree), True)
 
 
 def _undo(box: Box, card: CardState, fault: Fault) -> None:
@@ -177,9 +180,16 @@ def _undo(box: Box, card: CardState, fault: Fault) -> None:
         case "pcie-generation":
             card.set_pcie(generation=0)
         case "link-down":
-            ports = {int(record.degree) for record in card.faults() if record.kind == fault.number}
-            for port in ports:
+            for port in _ports(card, fault):
                 box.set_link(card.index, port, True)
+        case "link-flap":
+            for port in _ports(card, fault):
+                box.set_flapping(card.index, port, False)
+
+
+def _ports(card: CardState, fault: Fault) -> set[int]:
+    """Those that the fault was injected for."""
+    return {int(record.degree) for record in card.faults() if record.kind == fault.number}
 
 
 class FaultGate:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from device._device import lib
 from device.card import Box
 from device.errors import BoxError
 from device.faults import FaultGate, catalogue, fault_of_kind, find_fault, heal, inject, parse_degree
@@ -85,6 +86,50 @@ def test_a_lost_card_comes_back(opened: Box) -> None:
     assert opened.card(1).pulse().is_lost
     heal(opened, 1)
     assert not opened.card(1).pulse().is_lost
+
+
+def test_a_link_flaps_at_both_ends_and_its_toggles_count(opened: Box) -> None:
+    """Down at every multiple of 2 s of box time, for 0.3 s; nobody ticks, readers evaluate."""
+    module, peer_port = opened.card(0).cable(5)
+    peer = next(card for card in opened.cards if card.identity.module_id == module)
+    opened.set_clock(rate=0.0)
+    opened.set_clock(step_ns=2_000_000_000 - opened.now_ns() % 2_000_000_000 + 1_000_000_000)
+    inject(opened, 0, find_fault("link-flap"), 5)
+    ups = []
+    for _ in range(8):
+        up = (bool(opened.card(0).links_up() >> 5 & 1), bool(peer.links_up() >> peer_port & 1))
+        ups.append(up)
+        opened.set_clock(step_ns=250_000_000)
+    assert set(ups) == {(True, True), (False, False)}
+    assert ups.count((False, False)) == 2
+    counters = [opened.card(0).port_counters(5), peer.port_counters(peer_port)]
+    assert [each["pcs_link_toggles"] for each in counters] == [2, 2]
+    heal(opened, 0)
+    opened.set_clock(step_ns=1_000_000_000)
+    assert opened.card(0).links_up() >> 5 & 1 and peer.links_up() >> peer_port & 1
+    assert opened.card(0).port_counters(5)["pcs_link_toggles"] == 2
+
+
+def test_a_link_that_goes_down_is_down_at_both_ends_and_tells_which_one_did_it(opened: Box) -> None:
+    module, peer_port = opened.card(0).cable(5)
+    peer = next(card for card in opened.cards if card.identity.module_id == module)
+    inject(opened, 0, find_fault("link-down"), 5)
+    assert not peer.links_up() >> peer_port & 1
+    own, other = opened.card(0).port_counters(5), peer.port_counters(peer_port)
+    assert (own["pcs_local_faults"], own["pcs_remote_faults"]) == (1, 0)
+    assert (other["pcs_local_faults"], other["pcs_remote_faults"]) == (0, 1)
+    heal(opened, 0)
+    assert peer.links_up() >> peer_port & 1
+    assert opened.card(0).port_counters(5)["pcs_link_restores"] == 1
+
+
+def test_bit_errors_belong_to_a_port(opened: Box) -> None:
+    fault = find_fault("link-ber")
+    assert fault.number == lib.GAUDI_FAULT_LINK_BER
+    record = inject(opened, 0, fault, 1e-6, address=23)
+    assert (record.degree, record.address) == (1e-6, 23)
+    with pytest.raises(BoxError, match="no port 24"):
+        inject(opened, 0, fault, 1e-6, address=24)
 
 
 def test_a_link_goes_down_and_up(opened: Box) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from device._device import lib
-from device.card import Box, FaultRecord
+from device.card import Box
+from device.faults import find_fault, inject
 from device.rdma_command import parse_end
 
 
@@ -36,7 +36,7 @@ def test_a_port_is_chosen_by_the_card_that_is_wanted(box: Any) -> None:
 
 def test_a_bad_link_shows(box: Any) -> None:
     with Box.open(box.path) as opened:
-        opened.card(0).add_fault(FaultRecord(lib.GAUDI_FAULT_LINK_BER, 0, 1e-3, 1, 10))
+        inject(opened, 0, find_fault("link-ber"), 1e-3, seed=1, address=10)
     run = json.loads(rdma(box, "--from", "0:10", "--to", "loopback", "--json").stdout)
     assert run["crc_errors"] > 0 and run["retransmissions"] > 0 and run["wrong_bytes"] == 0
     assert run["gbps"] < 97

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device._device import lib
-from device.card import Box, FaultRecord
+from device.card import Box
+from device.faults import find_fault, inject
 from hl_qual.plugins.nic_collectives import rounds
 from hl_qual.plugins.nic_judge import (
     PortResult,
@@ -101,14 +101,13 @@ def test_words_beyond_repair_count_as_sixteen_symbols() -> None:
     assert one == pytest.approx(16 * symbol_error_rate({"etherStatsOctets": 10**6, "symbol_err_corrected_lane_0": 1}))
 
 
-def change(box: Any, do: Callable[[Box], None]) -> None:
+def change(box: Any, do: Callable[[Box], object]) -> None:
     with Box.open(box.path) as opened:
         do(opened)
 
 
-def bit_errors(rate: float) -> Callable[[Box], None]:
-    fault = FaultRecord(kind=lib.GAUDI_FAULT_LINK_BER, flags=0, degree=rate, seed=1, address=PORT)
-    return lambda box: box.card(0).add_fault(fault)
+def bit_errors(rate: float) -> Callable[[Box], object]:
+    return lambda box: inject(box, 0, find_fault("link-ber"), rate, seed=1, address=PORT)
 
 
 def messages(run: Any, module: int) -> list[str]:
@@ -150,7 +149,7 @@ def test_two_cards_pass_end_to_end_and_a_link_that_is_down_fails_both(box: Any, 
     run = qualify(words)
     assert (run.status, run.codes) == (0, {2: [], 3: []}), run.stdout
     assert run.metrics()["ports_tested"]["value"] == 3
-    change(box, lambda opened: opened.set_link(0, PORT, False))
+    change(box, lambda opened: inject(opened, 0, find_fault("link-down"), PORT))
     run = qualify(words)
     assert run.status == 1
     assert messages(run, 2) == ["PORT_DOWN port 10 (to module 3 port 10) is down"]
@@ -158,7 +157,7 @@ def test_two_cards_pass_end_to_end_and_a_link_that_is_down_fails_both(box: Any, 
 
 
 def test_a_flapping_link_fails_the_cards_at_its_ends(box: Any, qualify: Any) -> None:
-    change(box, lambda opened: opened.set_flapping(0, PORT, True))
+    change(box, lambda opened: inject(opened, 0, find_fault("link-flap"), PORT))
     run = qualify(f"-gaudi2 -c {PAIR} -rmod parallel -e2e_concurrency -t 2.5 -dis_mon")
     assert run.status == 1
     for module in (2, 3):
