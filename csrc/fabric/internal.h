@@ -216,7 +216,7 @@ int nic_fail(gaudi_error *error, int code, const char *format, ...) __attribute_
 /* serve.c: the thread */
 void *nic_serve(void *nic);
 
-/* counters.c */
+/* flush.c */
 void nic_flush_counters(gaudi_nic *nic);
 
 /* memory.c: the bytes of [address, address + length), or NULL. `needed` are access bits. */

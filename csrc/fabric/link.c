@@ -158,8 +158,8 @@ int link_reserve(const link_map *map, uint32_t port, link_ring *ring)
 
 void link_ring_doorbell(link_file *file)
 {
-    /* The ring was written before; a sleeper announces itself before it looks at the ring the last time. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    /* The ring was written before, sequentially consistent; a sleeper announces itself in the same way before it looks at
+     * the ring the last time. So one of the two sees the other. */
     if (__atomic_load_n(&file->is_asleep, __ATOMIC_SEQ_CST) == 0)
         return;
     __atomic_fetch_add(&file->doorbell, 1, __ATOMIC_SEQ_CST);

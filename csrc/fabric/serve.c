@@ -211,6 +211,7 @@ static void rest(gaudi_nic *nic, uint32_t seen, uint64_t next_ns)
         link_sleep(nic->own.file, seen, until_ns - now_ns);
     pthread_mutex_lock(&nic->mutex);
     __atomic_store_n(&nic->own.file->is_asleep, 0, __ATOMIC_SEQ_CST);
+    nic->looked_ns = 0; /* whoever was idle knows nothing */
 }
 
 void *nic_serve(void *argument)

@@ -60,7 +60,7 @@ bool nic_transmit(gaudi_qp *qp, const wire_header *header, const uint8_t *payloa
     if (ring) {
         fill(&ring->slot[*tail % RING_SLOTS], head, head_size, payload, length);
         *tail += 1;
-        __atomic_store_n(&ring->control->tail, *tail, __ATOMIC_RELEASE);
+        __atomic_store_n(&ring->control->tail, *tail, __ATOMIC_SEQ_CST);
         qp->out_mark = *tail;
         if (!qp->is_loopback)
             link_ring_doorbell(nic->peer[port->peer_index].file);

@@ -19,6 +19,13 @@ def test_library_and_card_state_under_concurrency(
     run_checks([c_programs.card_program(program, sanitizer), str(tmp_path)])
 
 
+@pytest.mark.parametrize("sanitizer", [ADDRESS, THREAD], ids=["address-undefined", "thread"])
+def test_the_nic_under_concurrency_and_hostile_rings(
+    c_programs: CPrograms, sanitizer: Sequence[str], tmp_path: Path
+) -> None:
+    run_checks([c_programs.fabric_program("test_fabric", sanitizer), str(tmp_path)])
+
+
 @pytest.mark.parametrize(
     "program", ["test_mme", "test_mme_definition", "test_elementwise", "test_convolution", "test_mover"]
 )

@@ -50,10 +50,19 @@ class CPrograms:
 
     def card_program(self, name: str, flags: Sequence[str] = ()) -> Path:
         """tests/c/NAME.c with all of the card state and libhlml linked in."""
+        return self._link(name, [*sorted(CSRC.glob("*.c")), self._boxes()], ("-D_GNU_SOURCE", *flags))
+
+    def _boxes(self) -> Path:
         boxes = self._folder / "embedded_boxes.c"
         if not boxes.exists():
             subprocess.run([sys.executable, "-P", CSRC / "embed_boxes.py", boxes, ROOT], check=True)
-        return self._link(name, [*sorted(CSRC.glob("*.c")), boxes], ("-D_GNU_SOURCE", *flags))
+        return boxes
+
+    def fabric_program(self, name: str, flags: Sequence[str] = ()) -> Path:
+        """tests/c/NAME.c with the card state and the NIC linked in; of the kernels only the plain CRC."""
+        fabric = [*sorted((CSRC / "fabric").glob("*.c")), CSRC / "kernels" / "crc32c.c"]
+        card = [source for source in sorted(CSRC.glob("*.c")) if not source.name.startswith("hlml_")]
+        return self._link(name, [*card, self._boxes(), *fabric], ("-D_GNU_SOURCE", *flags))
 
     def kernel_program(self, name: str, flags: Sequence[str] = ()) -> Path:
         """tests/c/NAME.c with the kernels of this machine linked in."""
