@@ -5,14 +5,13 @@ Parses, calls one function a command, prints. Exit statuses: 0 done, 2 usage, el
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from device.commands import boxes, faults, scenario, shell
+from device.commands import boxes, fabric, faults, scenario, shell
 from device.commands.common import ProposingGroup
 from device.commands.common import card_numbers as _cards
 from device.commands.common import seconds as _seconds
@@ -51,6 +50,8 @@ for _command in (
     faults.reset,
     faults.dmesg,
     scenario.play,
+    fabric.link,
+    fabric.rdma,
     shell.completion,
 ):
     gaudi_box.add_command(_command)
@@ -240,32 +241,6 @@ def install(root: Path, prefix: str, python: str | None, remove: bool) -> None:
     for path in outcome.kept:
         click.echo(f"kept {path}: it was changed", err=True)
     click.echo(f"{outcome.count} files removed below {root}")
-
-
-@gaudi_box.command()
-@click.option("--from", "source", required=True, help="Card and, if it matters, port: 0 or 0:13.")
-@click.option("--to", "destination", help="Card or card:port, or 'loopback'; else where the cable leads.")
-@click.option(
-    "--op", type=click.Choice(["write", "read", "send"]), default="write", show_default=True, help="The verb."
-)
-@click.option("--size", type=click.IntRange(1, 1 << 30), default=1 << 20, show_default=True, help="Bytes a message.")
-@click.option("--count", type=click.IntRange(1, 100_000), default=64, show_default=True, help="Messages.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def rdma(source: str, destination: str | None, op: str, size: int, count: int, as_json: bool) -> None:
-    """Send RDMA messages over a link and say how fast, how late and how sound they came.
-
-    \b
-    Examples:
-      gaudi-box rdma --from 0:13
-      gaudi-box rdma --from 0 --to 5 --op read
-      gaudi-box rdma --from 3:10 --to loopback --size 4096
-    """
-    from dataclasses import asdict
-
-    from device.rdma_command import render_run, run_rdma
-
-    run = run_rdma(source, destination, op, size, count)
-    click.echo(json.dumps({"schema": 1, "emulated": True, **asdict(run)}, indent=2) if as_json else render_run(run))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
