@@ -1,4 +1,4 @@
-"""The commands `gaudi-box rdma` and `gaudi-box link`: parsing and printing; rdma_command.py and link_command.py work."""
+"""The commands `gaudi-box rdma` and `gaudi-box link`: words and output; rdma_command.py and link_command.py work."""
 
 from __future__ import annotations
 
