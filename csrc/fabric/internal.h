@@ -62,7 +62,8 @@ void link_close(link_map *map);
 bool link_is_served(const link_map *map); /* asks the kernel */
 /* Back the slots of a port with memory, so that touching them cannot fail, and give the ring. -ENOSPC: /dev/shm is full. */
 int link_reserve(const link_map *map, uint32_t port, link_ring *ring);
-void link_ring_doorbell(link_file *file);
+void link_ring_doorbell(link_file *file);   /* there is a packet, or other work */
+void link_announce_room(link_file *file);   /* there is room again for what it sends */
 /* Sleep until the doorbell moves away from `seen`. */
 void link_sleep(link_file *file, uint32_t seen, uint64_t timeout_ns);
 

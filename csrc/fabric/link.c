@@ -156,14 +156,29 @@ int link_reserve(const link_map *map, uint32_t port, link_ring *ring)
     return rc;
 }
 
+static void wake(link_file *file)
+{
+    /* From now on it counts as awake, however long it takes to get a processor. */
+    if (__atomic_exchange_n(&file->is_asleep, 0, __ATOMIC_SEQ_CST) == 0)
+        return;
+    __atomic_fetch_add(&file->doorbell, 1, __ATOMIC_SEQ_CST);
+    (void)syscall(SYS_futex, &file->doorbell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+void link_announce_room(link_file *file)
+{
+    /* Whoever wants room looks for it only while it is awake: the doorbell has to move in any case, or one that is about
+     * to sleep would miss it. */
+    __atomic_fetch_add(&file->doorbell, 1, __ATOMIC_SEQ_CST);
+    wake(file);
+}
+
 void link_ring_doorbell(link_file *file)
 {
     /* The ring was written before, sequentially consistent; a sleeper announces itself in the same way before it looks at
      * the ring the last time. So one of the two sees the other. */
-    if (__atomic_load_n(&file->is_asleep, __ATOMIC_SEQ_CST) == 0)
-        return;
-    __atomic_fetch_add(&file->doorbell, 1, __ATOMIC_SEQ_CST);
-    (void)syscall(SYS_futex, &file->doorbell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    if (__atomic_load_n(&file->is_asleep, __ATOMIC_SEQ_CST) != 0)
+        wake(file);
 }
 
 void link_sleep(link_file *file, uint32_t seen, uint64_t timeout_ns)

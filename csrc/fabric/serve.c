@@ -92,7 +92,7 @@ static bool drain(gaudi_nic *nic, uint32_t port, const link_ring *ring, uint64_t
     __atomic_store_n(&ring->control->head, *head, __ATOMIC_SEQ_CST);
     if (!is_loopback && __atomic_load_n(&ring->control->wants_room, __ATOMIC_SEQ_CST) &&
         __atomic_exchange_n(&ring->control->wants_room, 0, __ATOMIC_SEQ_CST) && nic->port[port].peer_index >= 0)
-        link_ring_doorbell(nic->peer[nic->port[port].peer_index].file);
+        link_announce_room(nic->peer[nic->port[port].peer_index].file);
     return true;
 }
 
