@@ -182,13 +182,10 @@ class Card:
         return self._do(command, stream)
 
     def reset(self) -> None:
-        """Hard reset, and wait until the card is operational again, in box time. Buffers, streams and what they held
-        are gone. BoxError for who may not reset it."""
-        for stream in self._streams:
-            stream.close()
-        self._streams.clear()
-        self._session.close()
+        """Hard reset, and wait until the card is operational again, in box time. Buffers, streams and network are
+        gone, work in flight ends with DeviceResetError. BoxError for who may not reset it."""
         self._state.reset(_RESET_NS)
+        self._end_session()
         while self._state.pulse().status == CardStatus.IN_RESET:
             time.sleep(_LOOK_S)
         self._session = Session(self._box, self._state, self._session.options)
@@ -215,15 +212,19 @@ class Card:
         if self._is_closed:
             return
         self._is_closed = True
+        self._end_session()
+        self._state.release()
+        if self._owns_box:
+            self._box.close()
+
+    def _end_session(self) -> None:
         for stream in self._streams:
             stream.close()
         self._streams.clear()
         if self._network is not None:
             self._network.close()
+            self._network = None
         self._session.close()
-        self._state.release()
-        if self._owns_box:
-            self._box.close()
 
     def __enter__(self) -> Self:
         return self

@@ -230,11 +230,13 @@ def test_what_was_copied_is_checked_by_its_origin(card: Card) -> None:
 
 
 def test_a_reset_by_the_holder_begins_anew(opened: Box, card: Card) -> None:
-    buffer = card.malloc(MIB)
-    card.create_stream()
+    buffer = card.malloc(card.largest_free_bytes, is_sparse=True)
+    in_flight = card.check(buffer, NOISE, card.create_stream())
     opened.set_clock(rate=100.0)
     before = opened.card(0).read()
     card.reset()
+    with pytest.raises(DeviceResetError):
+        in_flight.result()
     after = opened.card(0).read()
     assert after.reset_count == before.reset_count + 1
     assert (after.box_ns - before.box_ns) * 1e-9 >= 10
