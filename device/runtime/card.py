@@ -183,9 +183,12 @@ class Card:
 
     def reset(self) -> None:
         """Hard reset, and wait until the card is operational again, in box time. Buffers, streams and network are
-        gone, work in flight ends with DeviceResetError. BoxError for who may not reset it."""
+        gone, work in flight ends with DeviceResetError. BoxError for who may not reset it; CardBusyError if somebody
+        else was faster to hold the card that a reset takes from its holder."""
         self._state.reset(_RESET_NS)
         self._end_session()
+        self._state.release()
+        self._state.acquire()
         while self._state.pulse().status == CardStatus.IN_RESET:
             time.sleep(_LOOK_S)
         self._session = Session(self._box, self._state, self._session.options)
