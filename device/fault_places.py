@@ -16,18 +16,21 @@ __all__ = ["IN_SPARE", "alias_partner", "is_replaced", "memory_address"]
 # Of FaultRecord.flags: the row had been replaced when the fault was injected, so the fault is one of the spare row.
 IN_SPARE = 1 << 16
 
+# Nobody who names neither place nor seed (the tools' default is 1) wants a place that no program touches.
+_FIRST_BYTE_SEEDS = (0, 1)
+
 # Places that are chosen are whole bursts of the HBM.
 _STEP_BYTES = 32
 
 
 def memory_address(card: CardState, name: str, address: int, seed: int, degree: float) -> int:
-    """The place of a fault. 0 lets the seed choose: seed 0 takes the first user byte, which the next allocation gets,
-    any other one a place in the whole memory. BoxError says which addresses there are."""
+    """The place of a fault. 0 lets the seed choose: seeds 0 and 1 take the first user byte, which the next allocation
+    gets, any other one a place in the whole memory. BoxError says which addresses there are."""
     spec = load_spec(card.identity.family)
     begin, end = _range(card, spec, name)
     if address == 0:
         steps = (end - begin) // _STEP_BYTES
-        address = begin if seed == 0 else begin + seeded(seed, name) % steps * _STEP_BYTES
+        address = begin if seed in _FIRST_BYTE_SEEDS else begin + seeded(seed, name) % steps * _STEP_BYTES
         if name == "hbm-alias" and alias_partner(spec, address, degree) is None:
             address = begin
     if not begin <= address < end:

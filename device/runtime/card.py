@@ -28,8 +28,7 @@ from device.spec import AsicSpec
 
 __all__ = ["Card"]
 
-# Box time of a reset, and how often somebody who waits for its end looks.
-_RESET_NS = 10_000_000_000
+# How often somebody who waits for the end of a reset looks.
 _LOOK_S = 0.05
 
 # More threads for one kernel are no default: the next card of the box wants to run too.
@@ -185,7 +184,7 @@ class Card:
         """Hard reset, and wait until the card is operational again, in box time. Buffers, streams and network are
         gone, work in flight ends with DeviceResetError. BoxError for who may not reset it; CardBusyError if somebody
         else was faster to hold the card that a reset takes from its holder."""
-        self._state.reset(_RESET_NS)
+        self._state.reset()
         self._end_session()
         self._state.release()
         self._state.acquire()

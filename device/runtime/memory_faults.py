@@ -28,6 +28,9 @@ _BY_CHANCE = (CellKind.CORRECTED, CellKind.UNCORRECTED, CellKind.SILENT)
 # Bytes of an SRAM that its code covers together: one word of the data path is assumed.
 _SRAM_WORD_BYTES = 8
 
+# Of the kernel log.
+_LEVEL_ERROR = 3
+
 _NOTHING = FaultyCells()
 
 
@@ -117,13 +120,20 @@ class MemoryFaults:
         if is_sram:
             self._card.count_ecc(sram_uncorrected=1)
             self._card.post_event(lib.GAUDI_EVENT_ECC_ERROR, address)
+            self._log(address)
             raise EccError(f"uncorrectable ECC error in the SRAM, met by the access of 0x{address:x}", address)
         repair = self._repair(address, RepairCause.DOUBLE_BIT)
         self._card.count_ecc(hbm_uncorrected=1, repairs=(repair,))
         self._card.post_event(lib.GAUDI_EVENT_DRAM_ERROR, address)
+        self._log(address)
         raise EccError(
             f"uncorrectable ECC error at 0x{address:x}, {repair.row}; the row is replaced at the next reset", address
         )
+
+    def _log(self, address: int) -> None:
+        """The driver's line for an uncorrectable error; syndrome and block are not modelled."""
+        text = f"ECC error detected. address: 0x{address:x}. Syndrom: 0x0. block id 0. critical 0."
+        self._card.log(_LEVEL_ERROR, text)
 
     def _repair(self, address: int, cause: RepairCause) -> RowRepair:
         row: HbmRow = self._addresses.row_of(address)

@@ -15,6 +15,7 @@ from device.box_spec import load_box_spec
 from device.card import Box, RepairCause
 from device.errors import BoxError, EccError
 from device.faults import find_fault, heal, inject
+from device.kernel_log import read_log
 from device.memory import Pattern, PatternKind
 from device.recipe import Recipe
 from device.runtime import Card, MemorySpace
@@ -96,6 +97,7 @@ def test_the_story_of_a_dying_row(
         (failing.stack, failing.pseudo_channel, failing.row)
     ]
     assert [repair.is_pending for repair in opened.card(0).row_repairs()] == [True]
+    assert any(f"address: 0x{place:x}." in line.text for line in read_log(opened))
     card.close()
     opened.card(0).reset(0)
     snapshot = device.snapshot()
@@ -201,7 +203,7 @@ def test_once_heals_itself_at_the_first_hit(opened: Box, card: Card) -> None:
 def test_places_are_chosen_by_the_seed_and_checked(opened: Box) -> None:
     dbe = find_fault("hbm-dbe")
     base = 0x1001000000000000 + (768 << 20)
-    assert inject(opened, 1, dbe).address == base
+    assert inject(opened, 1, dbe).address == inject(opened, 1, dbe, seed=1).address == base
     chosen = inject(opened, 1, dbe, seed=5).address
     assert chosen == inject(opened, 2, dbe, seed=5).address
     assert base < chosen < 0x1001001800000000

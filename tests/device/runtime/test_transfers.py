@@ -239,7 +239,7 @@ def test_a_reset_by_the_holder_begins_anew(opened: Box, card: Card) -> None:
         in_flight.result()
     after = opened.card(0).read()
     assert after.reset_count == before.reset_count + 1
-    assert (after.box_ns - before.box_ns) * 1e-9 >= 10
+    assert (after.box_ns - before.box_ns) * 1e-9 >= 3  # reset_s of the card's spec
     with pytest.raises(LaunchError, match="no allocation begins"):
         card.free(buffer)
     again = card.malloc(MIB)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from memory_runs import MemoryRun, memory_run
 
-from device.faults import catalogue, find_fault, inject
+from device.faults import find_fault, inject
 from device.spec import load_spec
 from hl_qual.limits import load_limits
 from hl_qual.outcome import Outcome, Verdict
@@ -130,7 +130,6 @@ def test_pci_bandwidth_runs_each_direction_for_its_time(run: MemoryRun) -> None:
     assert rates["bidirectional"] == pytest.approx(2 * rates["upload"], rel=0.02)
 
 
-@pytest.mark.skipif("pcie-width" not in {fault.name for fault in catalogue()}, reason="the fault is not there yet")
 @pytest.mark.parametrize(("test", "engine"), [("pci_bw", "PCIE"), ("memory_bw", "PCIE")])
 def test_a_narrow_link_misses_its_limit(run: MemoryRun, test: str, engine: str) -> None:
     inject(run.box, 0, find_fault("pcie-width"), 8)
