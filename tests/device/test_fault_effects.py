@@ -152,7 +152,6 @@ def test_a_lost_card_is_lost_for_hlml(opened: Box, device: Any) -> None:
         ("fatal-event", 0, EventKind.ECC_ERROR | EventKind.CRITICAL_ERROR),
         ("heartbeat-loss", 6, EventKind.CRITICAL_ERROR),
         ("thermal-event", 1, EventKind.CLOCK_RATE),
-        ("hbm-dbe", 0, EventKind.DRAM_ERROR),
     ],
 )
 def test_a_fault_reaches_those_who_wait_for_events(
