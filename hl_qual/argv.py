@@ -40,8 +40,8 @@ class Options:
     """One run as asked for. None means: not given, so the default of the test or of the box applies.
 
     `devices` is ("all",), ("quad_0",), ("quad_1",), or full bus ids in lower case and accel numbers. `test` is the name
-    of the short form, `selector` the vendor's switch; exactly one of them is set. `own` holds the switches of that
-    test, None for a flag.
+    of the short form, `selector` the vendor's switch; exactly one of them is set, with a plan neither. `own` holds the
+    switches of that test, None for a flag.
     """
 
     words: tuple[str, ...]
@@ -63,12 +63,22 @@ class Options:
     sensors_period_s: int | None = None
     expected_devices: int | None = None
     seed: int | None = None
+    plan: str | None = None
+    repeat: int = 1
+    is_fail_early: bool = False
+    checkpoint: str | None = None
+    resume: str | None = None
     own: tuple[tuple[str, str | None], ...] = ()
 
     @property
     def plugin_name(self) -> str:
         """Name of the test that this run executes."""
         return self.selector.plugin if self.selector is not None else self.test or ""
+
+    @property
+    def is_campaign(self) -> bool:
+        """Several steps instead of one test."""
+        return self.plan is not None or self.repeat > 1 or self.checkpoint is not None or self.resume is not None
 
 
 @dataclass(slots=True)
@@ -232,8 +242,13 @@ def _read_switch(draft: _Draft, switch: Switch) -> None:
 def _check_whole(draft: _Draft) -> None:
     """Rules about several words at once."""
     selector = draft.selector
+    if "--checkpoint" in draft.given and "--resume" in draft.given:
+        raise UsageError("--checkpoint and --resume: --resume goes on writing to its file, give only one of them")
+    if "--plan" in draft.given:
+        _check_plan(draft)
+        return
     if selector is None and draft.test is None:
-        raise UsageError("no test is selected: give -t <test name> or a test switch such as -f2")
+        raise UsageError("no test is selected: give -t <test name>, a test switch such as -f2, or --plan quick")
     if selector is not None and draft.test is not None:
         raise UsageError(f"one test a run: {selector.word} and -t {draft.test}")
     allowed = selector.own if selector is not None else ()
@@ -253,6 +268,19 @@ def _check_whole(draft: _Draft) -> None:
     if level is not None and level not in selector.levels:
         raise UsageError(f"-l {level!r}: {selector.word} takes {', '.join(selector.levels)}")
     _check_measure(draft, selector)
+
+
+def _check_plan(draft: _Draft) -> None:
+    """The plan has the tests, the command line what is common to them."""
+    extra = [word for word in draft.given if word in OWN]
+    if draft.selector is not None:
+        extra.append(draft.selector.word)
+    if draft.test is not None or draft.duration_s is not None:
+        extra.append("-t")
+    if draft.iterations is not None:
+        extra.append("-i")
+    if extra:
+        raise UsageError(f"{extra[0]} does not belong to --plan, whose tests are in the plan")
 
 
 def _check_measure(draft: _Draft, selector: Selector) -> None:
@@ -290,6 +318,11 @@ def _finish(draft: _Draft) -> Options:
         sensors_period_s=_as_int(given.get("-sensors")),
         expected_devices=_as_int(given.get("--expected-devices")),
         seed=_as_int(given.get("--seed")),
+        plan=given.get("--plan"),
+        repeat=_as_int(given.get("--repeat")) or 1,
+        is_fail_early="--fail-early" in given,
+        checkpoint=given.get("--checkpoint"),
+        resume=given.get("--resume"),
         own=tuple((word, value) for word, value in given.items() if word in OWN),
     )
 

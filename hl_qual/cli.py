@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(options, HelpRequest):
             print(help_text(options.family, available, tests))
             return ExitStatus.PASSED
+        if options.is_campaign:
+            return _run_campaign(options, available, sorted(tests))
         return _run(options, _reference(options, available))
     except UsageError as error:
         _complain(f"{error}\nusage: ./hl_qual -t <test name> | [-gaudi2] -c all -rmod parallel <test>; all of it: -h")
@@ -72,6 +75,33 @@ def _run(options: Options, reference: str) -> int:
 
     with Interrupts() as interrupts:
         setting = _setting(options, reference, interrupts.is_set)
+        from hl_qual.report.store import is_writable, report_directory
+        from hl_qual.session import run_session
+
+        set_process_name("hl_qual")
+        directory = report_directory(os.environ)
+        reason = is_writable(directory)
+        if reason is not None:
+            _complain(_unwritable(directory, reason))
+        return _finished(run_session(setting), directory, reason)
+
+
+def _run_campaign(options: Options, available: dict[str, str], tests: Sequence[str]) -> int:
+    """The same for several steps."""
+    from hl_qual.campaign import CampaignSetting, Step, run_campaign, steps_of
+    from hl_qual.interrupts import Interrupts
+    from hl_qual.plans import load_plan
+    from hl_qual.process_name import set_process_name
+
+    plan = None if options.plan is None else load_plan(options.plan)
+    steps = steps_of(options, plan, tests)
+    references_of = [_reference(step.options, available) for step in steps]
+    name = options.plugin_name if plan is None else f"plan {plan.name}"
+    with Interrupts() as interrupts:
+        settings = {
+            step: _setting(step.options, ref, interrupts.is_set) for step, ref in zip(steps, references_of, strict=True)
+        }
+        first = settings[steps[0]]
         from hl_qual.report.store import is_writable, report_directory, write_report
         from hl_qual.session import run_session
 
@@ -80,15 +110,42 @@ def _run(options: Options, reference: str) -> int:
         reason = is_writable(directory)
         if reason is not None:
             _complain(_unwritable(directory, reason))
-        report = run_session(setting)
-        if report.ending.exit_status is ExitStatus.NOT_EXECUTED:
-            _complain(_why_not_executed(report))
-        if reason is None:
+
+        def run_step(step: Step, seed: int) -> tuple[Report, str | None]:
+            report = run_session(replace(settings[step], seed=seed, write=lambda _: None))
             try:
-                write_report(report, directory)
-            except OSError as error:
-                reason = error.strerror or str(error)
-                _complain(_unwritable(directory, reason))
+                return report, None if reason is not None else write_report(report, directory).stem
+            except OSError:
+                return report, None
+
+        setting = CampaignSetting(
+            options=replace(options, selector=None, test=name),
+            steps=steps,
+            settle_s=0.0 if plan is None else plan.settle_s,
+            seed=first.seed,
+            machine=first.machine,
+            limits_of=first.limits_of,
+            run_step=run_step,
+            write=first.write,
+            is_interrupted=interrupts.is_set,
+            host=first.host,
+        )
+        report = run_campaign(setting)
+        return _finished(report, directory, reason)
+
+
+def _finished(report: Report, directory: Path, reason: str | None) -> int:
+    """Write the report; the exit status. `reason` says why it cannot be written, if that is known already."""
+    from hl_qual.report.store import write_report
+
+    if report.ending.exit_status is ExitStatus.NOT_EXECUTED:
+        _complain(_why_not_executed(report))
+    if reason is None:
+        try:
+            write_report(report, directory)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            _complain(_unwritable(directory, reason))
     status = report.ending.exit_status
     return ExitStatus.INTERNAL if status is ExitStatus.PASSED and reason is not None else status
 

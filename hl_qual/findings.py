@@ -44,6 +44,8 @@ CATALOGUE = {
     "PREPARATION": Cause(Severity.ERROR, "the test could not be prepared on the host; the message says why"),
     "INTERNAL": Cause(Severity.ERROR, "report it with this output; nothing is known about the cards"),
     "INTERRUPTED": Cause(Severity.ERROR, "run again; nothing is known about cards that had not finished"),
+    "CHECKPOINT": Cause(Severity.ERROR, "give --checkpoint a file that can be written, then resume from the last one"),
+    "PLAN_ENDED": Cause(Severity.ERROR, "see the findings of the last step; the steps after it were not executed"),
     "RUNNER_START": Cause(Severity.ERROR, "free processes, memory or disk space of the host, then run again"),
     "RUNNER_SIGNAL": Cause(Severity.ERROR, _OURS),
     "RUNNER_EXIT": Cause(Severity.ERROR, _OURS),

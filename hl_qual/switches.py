@@ -91,6 +91,11 @@ COMMON = {
         Switch("-sensors", Kind.INTEGER, "print all temperature sensors every N seconds", minimum=1, maximum=86400),
         Switch("--expected-devices", Kind.INTEGER, "do not start unless N cards are present", minimum=1, maximum=64),
         Switch("--seed", Kind.INTEGER, "seed of the test data", minimum=0, maximum=2**32 - 1),
+        Switch("--plan", Kind.TEXT, "several tests in a row: quick, medium, long or a TOML file"),
+        Switch("--repeat", Kind.INTEGER, "the test or plan so many times", minimum=1, maximum=100000),
+        Switch("--fail-early", Kind.FLAG, "end a plan after the first step that did not pass"),
+        Switch("--checkpoint", Kind.TEXT, "file that notes every finished step; -i N becomes N steps"),
+        Switch("--resume", Kind.TEXT, "go on where the checkpoint file ends"),
     )
 }
 

@@ -6,6 +6,7 @@ After "Test result summary" comes one line a card and nothing between them (C3);
 
 from __future__ import annotations
 
+from hl_qual.checkpoint import StepResult
 from hl_qual.limits import Limit
 from hl_qual.report.lines import banner, finding_lines, spread
 from hl_qual.report.model import CardReport, Comparison, Ending
@@ -17,6 +18,7 @@ def render_closing(ending: Ending, with_dmesg: bool) -> list[str]:
     """From the Closing Report to the verdict."""
     lines = [banner("Closing report")]
     lines += ending.preparation
+    lines += [_step(step) for step in ending.steps]
     for card, limits in ending.limits.items():
         where = f" for {card}" if len(ending.limits) > 1 else ""
         lines += [_limit_line(name + where, limit) for name, limit in limits.items()]
@@ -53,6 +55,16 @@ def _summary(card: CardReport) -> str:
 
 def _limit_line(name: str, limit: Limit) -> str:
     return f"limit {name} {limit.value:g} {limit.unit} ({limit.basis})"
+
+
+def _step(step: StepResult) -> str:
+    """Without the command line at the start of a line, which the report has once."""
+    passed = sum(card.verdict == "PASSED" for card in step.cards)
+    report = f", report {step.report}" if step.report else ""
+    return (
+        f"step {step.number + 1}  {_word(step.is_passed)}  {passed} of {len(step.cards)} cards  {step.seconds:.1f} s  "
+        f"{step.command}{report}"
+    )
 
 
 def _comparison(found: Comparison) -> str:

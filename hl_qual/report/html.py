@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
+from hl_qual.checkpoint import StepResult
 from hl_qual.findings import Finding
 from hl_qual.history import Point
 from hl_qual.outcome import Metric
@@ -36,6 +37,7 @@ def render_html(report: Report) -> str:
             *_clock_note(opening.box),
             tiles(_facts(report)),
             *findings_table(_all_findings(report)),
+            *_steps(ending.steps),
             *_overview(ending.cards),
             *_comparisons(ending.comparisons),
             *_plots(ending.cards),
@@ -153,6 +155,23 @@ def _overview(cards: Sequence[CardReport]) -> list[str]:
         rows.append((*place, badge(card.outcome.verdict.value), *_telemetry(card)))
     note = '<p class="note">Minimum / mean / maximum over the test.</p>'
     return ["<h2>Cards</h2>", table(heads, rows, numbers=(1, 4, 5, 6, 7)), note]
+
+
+def _steps(steps: Sequence[StepResult]) -> list[str]:
+    """Of a campaign: which card passed which test."""
+    if not steps:
+        return []
+    rows = []
+    for step in steps:
+        passed = sum(card.verdict == "PASSED" for card in step.cards)
+        bad = [card.bus_id for card in step.cards if card.verdict != "PASSED"]
+        test = f"<code>{escape(step.command)}</code>"
+        cards = f"{passed} of {len(step.cards)}"
+        not_passed = "<br>".join(f"<code>{escape(bus_id)}</code>" for bus_id in bad)
+        report = f'<span class="note">{escape(step.report or "")}</span>'
+        rows.append((str(step.number + 1), test, badge(step.verdict), cards, not_passed, f"{step.seconds:.1f}", report))
+    heads = ("Step", "Test", "Verdict", "Cards passed", "Not passed", "Seconds", "Report")
+    return ["<h2>Steps</h2>", table(heads, rows, numbers=(0, 3, 5))]
 
 
 def _telemetry(card: CardReport) -> list[str]:

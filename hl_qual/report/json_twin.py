@@ -44,6 +44,7 @@ def render_json(report: Report) -> str:
         "findings": [finding.to_json() for finding in ending.findings],
         "host_memory": {"hl_qual_peak_rss_bytes": ending.peak_rss_bytes},
         "comparisons": [asdict(comparison) for comparison in ending.comparisons],
+        "steps": [step.to_json() for step in ending.steps],
         "devices": [_card(card) for card in ending.cards],
     }
     return json.dumps(values, indent=2) + "\n"

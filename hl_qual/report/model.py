@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from hl_qual.checkpoint import StepResult
 from hl_qual.errors import ExitStatus
 from hl_qual.findings import DeviceId, Finding
 from hl_qual.history import Point
@@ -75,7 +76,9 @@ class CardReport:
 @dataclass(frozen=True, slots=True)
 class Ending:
     """What is known afterwards. `findings` belong to the run, not to a card. `limits` are those of the test by the name
-    of the card. `dmesg` is None if not asked for. `peak_rss_bytes` is the host memory of hl_qual itself."""
+    of the card. `dmesg` is None if not asked for. `peak_rss_bytes` is the host memory of hl_qual itself.
+    `steps` are those of a campaign.
+    """
 
     cards: tuple[CardReport, ...]
     exit_status: ExitStatus
@@ -88,6 +91,7 @@ class Ending:
     sensor_lines: tuple[str, ...] = ()
     dmesg: tuple[str, ...] | None = None
     peak_rss_bytes: int = 0
+    steps: tuple[StepResult, ...] = ()
 
     @property
     def is_passed(self) -> bool:
