@@ -32,6 +32,8 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run hl_qual; the exit status is one of `ExitStatus`."""
     words = sys.argv[1:] if argv is None else argv
+    if words and words[0] in _PROGRAMS:
+        return _PROGRAMS[words[0]](words[1:])
     try:
         available = references()
         tests = {*TEST_NAMES, *available} - {selector.plugin for selector in SELECTORS.values()}
@@ -52,6 +54,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         _complain("internal error; nothing is known about the cards")
         return ExitStatus.INTERNAL
+
+
+def _network_ifs(words: Sequence[str]) -> int:
+    from hl_qual.network_ifs import main
+
+    return main(words)
+
+
+def _monitor(words: Sequence[str]) -> int:
+    from hl_qual.monitor_program import main
+
+    return main(words)
+
+
+def _merge(words: Sequence[str]) -> int:
+    from hl_qual.merge import main
+
+    return main(words)
+
+
+# What belongs to the suite and is no test; found by the first word.
+_PROGRAMS: dict[str, Callable[[Sequence[str]], int]] = {
+    "merge": _merge,
+    "monitor": _monitor,
+    "network-ifs": _network_ifs,
+}
 
 
 def _complain(text: str) -> None:

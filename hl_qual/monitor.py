@@ -124,6 +124,11 @@ class Sampler:
         with self._lock:
             return list(self._telemetry)
 
+    def now(self) -> list[DeviceSnapshot | None]:
+        """The newest reading of all cards, in their order."""
+        with self._lock:
+            return list(self._now)
+
     def histories(self) -> list[tuple[Point, ...]]:
         """The course of all cards during their tests, in their order."""
         with self._lock:

@@ -15,6 +15,10 @@ hl_qual - qualification of Intel Gaudi cards (this one tests emulated cards)
   ./hl_qual -gaudi | -gaudi2 | -gaudi3 -c <all or PCI bus id list> -rmod <serial | parallel> <test switch>
       [-dis_mon] [-mon_cfg <monitor INI path>] [<plugin INI config path>] [-enable_serr] [-dmesg]
       [-disable_pipe_red] [-skip_aer_detection] [-sensors <time in sec>] [--expected-devices N] [--seed N]
+  ./hl_qual --plan quick | medium | long | <TOML file> [common switches]
+  ./hl_qual merge --html rack.html */*.json      reports of many servers as one
+  ./hl_qual monitor [-mon_cfg <INI>]             the live view alone
+  ./hl_qual network-ifs --up | --down | --status external ports, as manage_network_ifs.sh
 
 Switches come in any order. With -t <test name> alone the family is that of the cards found, -c all -rmod parallel."""
 

@@ -6,12 +6,15 @@ After "Test result summary" comes one line a card and nothing between them (C3);
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hl_qual.checkpoint import StepResult
 from hl_qual.limits import Limit
 from hl_qual.report.lines import banner, finding_lines, spread
 from hl_qual.report.model import CardReport, Comparison, Ending
+from hl_qual.telemetry import Telemetry
 
-__all__ = ["render_closing"]
+__all__ = ["render_closing", "statistics_lines"]
 
 
 def render_closing(ending: Ending, with_dmesg: bool) -> list[str]:
@@ -22,7 +25,7 @@ def render_closing(ending: Ending, with_dmesg: bool) -> list[str]:
     for card, limits in ending.limits.items():
         where = f" for {card}" if len(ending.limits) > 1 else ""
         lines += [_limit_line(name + where, limit) for name, limit in limits.items()]
-    lines += _statistics(ending.cards)
+    lines += statistics_lines([(card.device.bus_id, card.telemetry) for card in ending.cards])
     lines += [_comparison(comparison) for comparison in ending.comparisons]
     lines += _host_memory(ending)
     for finding in ending.findings:
@@ -73,20 +76,20 @@ def _comparison(found: Comparison) -> str:
     return f"{found.cards} cards compared, {found.metric} min/median/max {figures}, {allowed}"
 
 
-def _statistics(cards: tuple[CardReport, ...]) -> list[str]:
+def statistics_lines(cards: Sequence[tuple[str, Telemetry | None]]) -> list[str]:
+    """A table of power, clock, temperature and utilisation, a line a card, (bus id, telemetry)."""
     lines = [
         f"{'device':<14}{'power[W] min/avg/max':^24}{'clock[MHz] min/avg/max':^26}"
         f"{'temp[C] min/avg/max':^23}{'util[%] min/avg/max':^23} ECC s/d  throttling"
     ]
-    for card in cards:
-        telemetry = card.telemetry
+    for bus_id, telemetry in cards:
         if telemetry is None:
-            lines.append(f"{card.device.bus_id:<14}not measured")
+            lines.append(f"{bus_id:<14}not measured")
             continue
         reasons = telemetry.throttle_reasons
         names = ",".join(reason.name.lower() for reason in reasons if reason.name) if reasons else "none"
         lines.append(
-            f"{card.device.bus_id:<14}{spread(telemetry.power_w, 5):^24}{spread(telemetry.clock_mhz, 5):^26}"
+            f"{bus_id:<14}{spread(telemetry.power_w, 5):^24}{spread(telemetry.clock_mhz, 5):^26}"
             f"{spread(telemetry.temp_c, 4):^23}{spread(telemetry.utilization_percent, 4):^23} "
             f"{telemetry.ecc_corrected}/{telemetry.ecc_uncorrected}      {names}"
         )
