@@ -68,6 +68,12 @@ def _monitor(words: Sequence[str]) -> int:
     return main(words)
 
 
+def _self_test(words: Sequence[str]) -> int:
+    from hl_qual.selftest.program import main
+
+    return main(words)
+
+
 def _merge(words: Sequence[str]) -> int:
     from hl_qual.merge import main
 
@@ -76,6 +82,7 @@ def _merge(words: Sequence[str]) -> int:
 
 # What belongs to the suite and is no test; found by the first word.
 _PROGRAMS: dict[str, Callable[[Sequence[str]], int]] = {
+    "--self-test": _self_test,
     "merge": _merge,
     "monitor": _monitor,
     "network-ifs": _network_ifs,

@@ -17,6 +17,7 @@ hl_qual - qualification of Intel Gaudi cards (this one tests emulated cards)
       [-disable_pipe_red] [-skip_aer_detection] [-sensors <time in sec>] [--expected-devices N] [--seed N]
   ./hl_qual --plan quick | medium | long | <TOML file> [common switches]
   ./hl_qual merge --html rack.html */*.json      reports of many servers as one
+  ./hl_qual --self-test [--only <fault>]         every fault of the emulated cards must be found
   ./hl_qual monitor [-mon_cfg <INI>]             the live view alone
   ./hl_qual network-ifs --up | --down | --status external ports, as manage_network_ifs.sh
 
