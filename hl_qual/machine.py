@@ -34,6 +34,9 @@ class Machine(Protocol):
     def host(self) -> str:
         """Host name without domain."""
 
+    def kernel_log(self, since_ns: int) -> tuple[str, ...]:
+        """Lines of the driver since this box time, as dmesg prints them."""
+
 
 class HlmlMachine:
     """The machine of the box that hlml finds."""
@@ -73,6 +76,18 @@ class HlmlMachine:
             return Path(f"/sys/devices/system/node/node{node}/cpulist").read_text(encoding="ascii").strip()
         except OSError:
             return None
+
+    def kernel_log(self, since_ns: int) -> tuple[str, ...]:
+        """Of the box; a log that cannot be read is a line that says so, since an empty one would look like peace."""
+        from device.card import Box
+        from device.errors import DeviceError
+        from device.kernel_log import read_log, render_line
+
+        try:
+            with Box.open(for_writing=False) as box:
+                return tuple(render_line(line, box) for line in read_log(box, since_ns))
+        except (DeviceError, OSError) as error:
+            return (f"the kernel log could not be read: {error}",)
 
     def host(self) -> str:
         """As uname has it, up to the first dot."""

@@ -44,7 +44,8 @@ from hlml.types import DeviceSnapshot
 __all__ = ["Setting", "run_session"]
 
 _SAMPLE_PERIOD_S = 0.25
-_NO_DMESG = ("nothing was collected: the emulated driver does not write a kernel log yet",)
+_NO_DMESG = ("no test was executed, so there is no test period",)
+_SILENT = ("the driver wrote nothing during the test",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,8 @@ def _test(setting: Setting, machine: Machine, scene: Scene) -> Ending:
             return _not_executed(setting.options, scene, [finding])
         jobs = jobs_for(setting.options, scene.chosen, _facts(setting, scene, directory))
         records, sampler = _run(setting, machine, scene, jobs)
-    return _ending(setting, scene, _Run(jobs, records, sampler, notes))
+    log = _kernel_log(machine, scene) if setting.options.is_dmesg_wanted else None
+    return _ending(setting, scene, _Run(jobs, records, sampler, notes, log))
 
 
 def _plugin_limits(setting: Setting, scene: Scene) -> dict[str, dict[str, float]]:
@@ -222,6 +224,13 @@ class _Run:
     records: list[RunRecord]
     sampler: Sampler
     notes: tuple[str, ...]
+    kernel_log: tuple[str, ...] | None
+
+
+def _kernel_log(machine: Machine, scene: Scene) -> tuple[str, ...]:
+    """What the driver wrote since the cards were looked at."""
+    begin_ns = min(card.box_time_ns for card in scene.chosen)
+    return machine.kernel_log(begin_ns) or _SILENT
 
 
 def _ending(setting: Setting, scene: Scene, run: _Run) -> Ending:
@@ -245,7 +254,7 @@ def _ending(setting: Setting, scene: Scene, run: _Run) -> Ending:
         comparisons=comparisons,
         sensor_lines=tuple(run.sampler.sensor_lines()),
         peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        dmesg=_NO_DMESG if options.is_dmesg_wanted else None,
+        dmesg=run.kernel_log,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from hl_qual.checkpoint import StepResult
 from hl_qual.limits import Limit
-from hl_qual.report.lines import banner, finding_lines, spread
+from hl_qual.report.lines import banner, defused, finding_lines, spread
 from hl_qual.report.model import CardReport, Comparison, Ending
 from hl_qual.telemetry import Telemetry
 
@@ -33,7 +33,7 @@ def render_closing(ending: Ending, with_dmesg: bool) -> list[str]:
     if ending.sensor_lines:
         lines += [banner("Sensors"), *ending.sensor_lines]
     if with_dmesg and ending.dmesg is not None:
-        lines += [banner("dmesg"), *[f"| {line}" for line in ending.dmesg]]
+        lines += [banner("dmesg"), *[f"| {defused(line, ending.is_passed)}" for line in ending.dmesg]]
     lines.append("Test result summary")
     lines += [_summary(card) for card in ending.cards]
     return [*lines, banner("hl qual report"), _word(ending.is_passed)]

@@ -83,6 +83,9 @@ class FakeMachine:
     def host(self) -> str:
         return "testhost"
 
+    def kernel_log(self, since_ns: int) -> tuple[str, ...]:
+        return ("[    1.000000] accel accel0: a line with the word FAILED",)
+
 
 @pytest.fixture
 def make_snapshot() -> Callable[..., DeviceSnapshot]:
