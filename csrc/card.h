@@ -192,8 +192,6 @@ int gaudi_card_read_processes(const gaudi_card *card, gaudi_processes *processes
 
 /* ---- ports.c: links and what ports have counted ---------------------------------------------------------- */
 
-#define GAUDI_FAULT_LINK_BER 31 /* gaudi_fault.kind: degree is the bit error rate of what port `address` receives */
-
 extern const char *const gaudi_port_counter_names[GAUDI_PORT_COUNTER_COUNT];
 
 uint64_t gaudi_card_links_up(const gaudi_card *card);       /* a bit per port, now */

@@ -3,6 +3,7 @@
  * The FEC is RS(544,514) over symbols of 10 bits, as 50 and 100 Gb/s lanes use it (IEEE 802.3 clause 91): a code word of 544
  * symbols carries 5140 bits and is repaired if at most 15 of its symbols are wrong. What is beyond repair reaches the
  * packet, whose CRC finds it. A packet begins at the beginning of a code word; the rest of its last one is idle. */
+#include "fault_kinds.h"
 #include "internal.h"
 
 #include <math.h>
