@@ -31,13 +31,13 @@ def memory_address(card: CardState, name: str, address: int, seed: int, degree: 
     if address == 0:
         steps = (end - begin) // _STEP_BYTES
         address = begin if seed in _FIRST_BYTE_SEEDS else begin + seeded(seed, name) % steps * _STEP_BYTES
-        if name == "hbm-alias" and alias_partner(spec, address, degree) is None:
+        if name == "hbm-alias" and not _shows(spec, address, degree, begin):
             address = begin
     if not begin <= address < end:
         raise BoxError(f"{name}: 0x{address:x} is no such memory of card {card.index}; 0x{begin:x} to 0x{end:x} is")
-    if name == "hbm-alias" and alias_partner(spec, address, degree) is None:
+    if name == "hbm-alias" and not _shows(spec, address, degree, begin):
         raise BoxError(
-            f"{name}: with bit {degree:g} turned, 0x{address:x} is no other row of the HBM; choose another bit"
+            f"{name}: with bit {degree:g} turned, 0x{address:x} is no other row of the user's HBM; choose another bit"
         )
     return address
 
@@ -49,6 +49,12 @@ def alias_partner(spec: AsicSpec, address: int, bit: float) -> int | None:
     if not addresses.base <= other < addresses.end or addresses.row_of(other) == addresses.row_of(address):
         return None
     return other
+
+
+def _shows(spec: AsicSpec, address: int, bit: float, begin: int) -> bool:
+    """Whether the other row is one that programs can have: below `begin` lies what the firmware keeps."""
+    other = alias_partner(spec, address, bit)
+    return other is not None and other >= begin
 
 
 def is_replaced(card: CardState, address: int) -> bool:

@@ -211,6 +211,8 @@ def test_places_are_chosen_by_the_seed_and_checked(opened: Box) -> None:
         inject(opened, 1, dbe, address=0x1001001800000000)
     with pytest.raises(BoxError, match="choose another bit"):
         inject(opened, 1, find_fault("hbm-alias"), 36, address=base + (40 << 30))
+    with pytest.raises(BoxError, match="no other row of the user's HBM"):
+        inject(opened, 1, find_fault("hbm-alias"), 30, address=base + (512 << 20))
 
 
 def test_cells_of_a_cache_are_met_on_the_way_to_the_hbm(tmp_path: Any) -> None:
