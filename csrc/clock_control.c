@@ -45,6 +45,16 @@ static void carry_leases(gaudi_box *box, uint64_t begun, const gaudi_clock *befo
     }
 }
 
+/* Until the moment of an announced rate; not for ever, whatever a damaged file says. */
+static void await_moment(uint64_t mono_ns)
+{
+    uint64_t end_ns = gaudi_monotonic_ns() + 2 * NOTICE_NS;
+    while (gaudi_monotonic_ns() < mono_ns && gaudi_monotonic_ns() < end_ns) {
+        struct timespec pause = {.tv_nsec = 50000};
+        nanosleep(&pause, NULL);
+    }
+}
+
 /* Announce the rate, and come back when it holds. */
 static void change_rate(gaudi_box *box, gaudi_clock *clock, double rate)
 {
@@ -61,10 +71,7 @@ static void change_rate(gaudi_box *box, gaudi_clock *clock, double rate)
             break;
     }
     gaudi_section_commit(sequence);
-    while (gaudi_monotonic_ns() < next.mono0_ns) {
-        struct timespec pause = {.tv_nsec = 50000};
-        nanosleep(&pause, NULL);
-    }
+    await_moment(next.mono0_ns);
     *clock = next;
 }
 
@@ -89,6 +96,7 @@ int gaudi_box_clock_set(gaudi_box *box, double rate, uint64_t step_ns, gaudi_err
     if (rc == 0) {
         uint64_t begun = begin_all(box);
         gaudi_clock clock = gaudi_clock_of(box);
+        await_moment(clock.mono0_ns); /* of a writer that died meanwhile */
         carry_leases(box, begun, &clock, rate >= 0.0 ? rate : clock.rate, step_ns);
         gaudi_kill_point("leases carried over");
         if (rate >= 0.0 && rate != clock.rate)

@@ -63,6 +63,8 @@ static int reset_locked(gaudi_card *card, uint64_t duration_ns)
         rc = gaudi_section_read(&card->file->core.sequence, sizeof core, &core);
     if (rc != 0)
         return rc;
+    if (card->is_held) /* whoever resets what it holds itself knows, and begins anew */
+        card->reset_count = core.reset_count;
     gaudi_kill_point("reset published");
     gaudi_counters_reset(card);
     gaudi_kill_point("counters reset");

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from device.cli import gaudi_box
+from device.cli import CONTEXT, gaudi_box
 
 PAGE = Path(__file__).parent / "man" / "gaudi-box.1"
 
@@ -57,7 +57,7 @@ def _parameter(ctx: click.Context, parameter: click.Parameter) -> str:
 
 
 def section(name: str, command: click.Command) -> str:
-    ctx = click.Context(command, info_name=f"gaudi-box {name}")
+    ctx = click.Context(command, info_name=f"gaudi-box {name}", help_option_names=CONTEXT["help_option_names"])
     usage = " ".join(command.collect_usage_pieces(ctx))
     parameters = "".join(_parameter(ctx, each) for each in command.get_params(ctx))
     return f".SS gaudi\\-box {_roff(name)} {_roff(usage)}\n{_paragraphs(command.help or '')}{parameters}"

@@ -26,7 +26,7 @@ def test_a_writer_may_die_anywhere(c_programs: CPrograms, tmp_path: Path) -> Non
     deaths = deaths_by_point(output)
     assert set(deaths.values()) == {20}
     assert {"beginning announced", "half a section filled", "event erased", "holder locked"} <= set(deaths)
-    assert not list(tmp_path.iterdir())
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".nvram"}  # what cards remember stays
 
 
 def test_a_maker_of_boxes_may_die_anywhere(c_programs: CPrograms, tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_a_maker_of_boxes_may_die_anywhere(c_programs: CPrograms, tmp_path: Path
     deaths = deaths_by_point(output)
     assert set(deaths.values()) == {12}
     assert {"card file written", "old box marked", "new box in place", "box aside"} <= set(deaths)
-    assert not list(tmp_path.iterdir())
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".nvram"}  # what cards remember stays
 
 
 def test_64_readers_and_8_writers(c_programs: CPrograms, tmp_path: Path) -> None:

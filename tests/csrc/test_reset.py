@@ -81,11 +81,12 @@ def test_pending_rows_are_replaced(opened: Box) -> None:
     assert (rows.row[0].row, rows.row[0].is_pending) == (77, 0)  # type: ignore[attr-defined]
 
 
-def test_the_holder_has_lost_its_card_until_it_acquires_it_again(opened: Box) -> None:
+def test_the_holder_has_lost_its_card_until_it_acquires_it_again(box: PrivateBox, opened: Box) -> None:
     card = opened.card(1)
     card.acquire()
     card.publish_memory(1 << 30)
-    card.reset()
+    with Box.open(box.path) as other:
+        other.card(1).reset()
     assert card.read().memory_used_bytes == 768 << 20
     with pytest.raises(DeviceResetError, match="acquire it again"):
         card.publish_memory(2 << 30)
@@ -96,6 +97,16 @@ def test_the_holder_has_lost_its_card_until_it_acquires_it_again(opened: Box) ->
     card.acquire()
     card.publish_memory(1 << 30)
     assert card.read().memory_used_bytes == (1 << 30) + (768 << 20)
+
+
+def test_a_holder_that_resets_its_own_card_begins_anew(opened: Box) -> None:
+    card = opened.card(1)
+    card.acquire()
+    card.publish_memory(1 << 30)
+    card.reset()
+    assert card.read().memory_used_bytes == 768 << 20
+    card.publish_memory(2 << 30)
+    assert card.read().memory_used_bytes == (2 << 30) + (768 << 20)
 
 
 def test_nothing_runs_while_a_card_is_in_reset(opened: Box) -> None:
