@@ -195,6 +195,7 @@ struct gaudi_nic {
     uint64_t front_ps;
     gaudi_ports *delta; /* counted and not yet in the card file */
     bool is_delta_dirty;
+    uint64_t pass_ns; /* when the present pass of the thread began; a clock for what need not be exact */
     uint64_t looked_ns, flushed_ns;
     bool is_dead; /* box down, card lost or reset: everything is flushed */
     uint32_t reset_count;

@@ -85,7 +85,7 @@ uint64_t phy_wire_ps(const gaudi_nic *nic, size_t size)
 
 static void touch(gaudi_nic *nic, uint32_t port)
 {
-    nic->port[port].busy_until_ns = nic_now_ns() + BUSY_LINGER_NS;
+    nic->port[port].busy_until_ns = nic->pass_ns + BUSY_LINGER_NS;
     if (!(nic->busy_ports >> port & 1)) {
         nic->busy_ports |= UINT64_C(1) << port;
         pthread_cond_broadcast(&nic->busy_changed);

@@ -126,7 +126,7 @@ static bool send_all(gaudi_nic *nic)
             continue;
         for (int n = 0; n < BURST && responder_send(qp); n++)
             has_moved = true;
-        for (int n = 0; n < 2 * BURST && requester_send(qp); n++)
+        for (int n = 0; n < BURST && requester_send(qp); n++)
             has_moved = true;
     }
     return has_moved;
@@ -220,7 +220,7 @@ void *nic_serve(void *argument)
     pthread_mutex_lock(&nic->mutex);
     while (!__atomic_load_n(&nic->is_stopping, __ATOMIC_ACQUIRE)) {
         uint32_t seen = __atomic_load_n(&nic->own.file->doorbell, __ATOMIC_SEQ_CST);
-        uint64_t now_ns = nic_now_ns();
+        uint64_t now_ns = nic->pass_ns = nic_now_ns();
         if (now_ns - nic->looked_ns >= LOOK_NS)
             look(nic, now_ns);
         if (nic->is_dead) {

@@ -28,6 +28,9 @@ __all__ = ["CompletionQueue", "MemoryRegion", "Nic", "PortUsage", "checked"]
 # C data has no useful static type.
 CData = Any
 
+# Address and size of a local read; other bytes than those that are stored, or None.
+ReadGate = Callable[[int, int], "NDArray[np.uint8] | None"]
+
 _PS = 1e-12
 _BATCH = 64
 _FLAG_IMM = 2
@@ -82,6 +85,9 @@ class Nic:
         self._bytes: dict[int, NDArray[np.uint8]] = {}
         self._queues: list[CompletionQueue] = []
         self._pairs: list[QueuePair] = []
+        self.read_gate: ReadGate | None = None
+        """What a local read gets where the memory itself is wrong: its own bytes (None), or others; may raise."""
+        self._spoiled: dict[tuple[int, int], MemoryRegion] = {}
         self.module = card.identity.module_id
         self.port_count = card.identity.port_count
         self.mtu = spec.nic.mtu_bytes
@@ -145,6 +151,20 @@ class Nic:
         checked(lib.gaudi_mr_deregister, self.raw, region.key)
         del self._bytes[region.key]
 
+    def readable(self, region: MemoryRegion, address: int, size_bytes: int) -> MemoryRegion:
+        """Where a send request finds what a read of this range gives: the region itself, but for broken memory."""
+        if self.read_gate is None or size_bytes == 0:
+            return region
+        found = self.read_gate(address, size_bytes)
+        if found is None:
+            return region
+        kept = self._spoiled.get((address, size_bytes))
+        if kept is None:
+            kept = self._spoiled[address, size_bytes] = self.register(found, address, region.access)
+        else:
+            self._bytes[kept.key][:] = found
+        return kept
+
     def create_cq(self, depth: int = 256) -> CompletionQueue:
         queue = CompletionQueue(self, depth)
         self._queues.append(queue)
@@ -184,6 +204,7 @@ class Nic:
         lib.gaudi_nic_close(self._raw)
         self._raw = None
         self._bytes.clear()
+        self._spoiled.clear()
 
 
 class CompletionQueue:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from device._device import ffi, lib
@@ -160,6 +161,8 @@ class QueuePair:
     ) -> None:
         offset, length = part
         size = region.size_bytes - offset if length is None else length
+        if opcode is not Opcode.RDMA_READ:
+            region = replace(self._nic.readable(region, region.address + offset, size), address=region.address)
         request = ffi.new(
             "gaudi_send_wr *",
             (

@@ -12,6 +12,9 @@ from __future__ import annotations
 import contextlib
 import threading
 
+import numpy as np
+from numpy.typing import NDArray
+
 from device.cost import nic_busy_bytes_per_s
 from device.engine_class import EngineShares
 from device.errors import DeviceError, LaunchError
@@ -37,6 +40,7 @@ class Network:
             raise LaunchError("in model mode no bytes move, so there is no network; acquire the card in compute mode")
         self._session = session
         self.nic = Nic(session.box, session.card, session.spec)
+        self.nic.read_gate = self._read
         self._is_closing = threading.Event()
         self._watch_thread = threading.Thread(target=self._watch, name="gaudi-network", daemon=True)
         self._watch_thread.start()
@@ -61,6 +65,20 @@ class Network:
 
     def deregister(self, region: MemoryRegion) -> None:
         self.nic.deregister(region)
+
+    def _read(self, address: int, size_bytes: int) -> NDArray[np.uint8] | None:
+        """Through the broken cells of the memory, if it has any. EccError, which the post of the request raises."""
+        session = self._session
+        session.faults.refresh()
+        if not session.faults.has_faults:
+            return None
+        try:
+            stored = session.memory.resolve(address, size_bytes)
+        except LaunchError:
+            return None  # the request ends in a protection error
+        found = np.empty_like(stored)
+        session.memory_at(address).read(address, found)
+        return None if np.array_equal(found, stored) else found
 
     def close(self) -> None:
         self._is_closing.set()

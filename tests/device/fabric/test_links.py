@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from device.card import Box
+from device.errors import EccError
 from device.fabric import WcStatus
 from device.faults import find_fault, heal, inject
 
@@ -112,3 +113,18 @@ def test_a_message_survives_a_link_that_flaps(box: Any, side: Any, loop: Any, ma
     assert next(side.cq.completions(1)).status is WcStatus.SUCCESS
     assert (side.contents(target) == make_pattern(100_000)).all()
     assert counters(side)["timeout_retransmission_cnt"] > 0
+
+
+def test_a_silent_memory_fault_sends_wrong_bytes_and_an_uncorrectable_one_ends_the_request(
+    box: Any, side: Any, loop: Any, make_pattern: Any
+) -> None:
+    buffer, source = side.buffer(make_pattern(4096))
+    target, region = side.buffer(make_pattern(4096, seed=2))
+    fault(box, "hbm-silent", 1.0, seed=1, address=buffer.address + 1024)
+    assert write(side, loop, source, region) is WcStatus.SUCCESS
+    assert 0 < int((side.contents(target) != make_pattern(4096)).sum()) < 64
+    with Box.open(box.path) as opened:
+        heal(opened, 0)
+    fault(box, "hbm-dbe", 1.0, seed=1, address=buffer.address + 1024)
+    with pytest.raises(EccError):
+        loop[0].write(source, region.key, region.address)
