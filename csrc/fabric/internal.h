@@ -154,7 +154,7 @@ struct gaudi_qp {
     uint64_t stalled_since_ns;
     uint64_t out_mark; /* ring position behind the last packet that was sent */
     bool has_gone_back; /* for the present gap among read responses */
-    uint32_t expiry_stage; /* what is looked at before a packet counts as lost, see requester.c */
+    uint32_t expiry_stage; /* what is looked at before a packet counts as lost, see expiry.c; 0: nothing yet */
     uint64_t expiry_mark;
 
     /* Responder. */
@@ -238,8 +238,12 @@ bool nic_transmit(gaudi_qp *qp, const wire_header *header, const uint8_t *payloa
 /* requester.c */
 bool requester_send(gaudi_qp *qp);
 void requester_receive(gaudi_qp *qp, const wire_header *header, const uint8_t *payload, uint32_t length);
-void requester_expire(gaudi_qp *qp, uint64_t now_ns);
+void requester_retry(gaudi_qp *qp); /* a loss that costs one of the retries */
+uint64_t requester_timeout_ns(const gaudi_qp *qp);
 void requester_flush(gaudi_qp *qp);
+
+/* expiry.c */
+void requester_expire(gaudi_qp *qp, uint64_t now_ns);
 
 /* responder.c */
 bool responder_send(gaudi_qp *qp);
