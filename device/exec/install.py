@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import sys
 from pathlib import Path
 
-__all__ = ["place_library", "place_tools"]
+__all__ = ["place_library", "place_qual", "place_tools"]
 
 _TOOLS = {"hl-smi": "hl_smi.cli", "hl_qual": "hl_qual.cli", "gaudi-box": "device.cli"}
 _MODULE_TOOLS = ("lsmod", "modprobe", "rmmod")
+# The programs of hl_qual's folder, as runbooks enter it (reference hl_qual.md, package and paths).
+_QUAL_PROGRAMS = {"hl_qual": "hl_qual", "runner": "hl_qual.runner", "monitor": "hl_qual.monitor_program"}
+_QUAL_FAMILIES = ("gaudi", "gaudi2", "gaudi3")
+_NETWORK_SCRIPT = "manage_network_ifs.sh"
 
 
 def place_library(package: Path, root: Path) -> None:
@@ -33,6 +38,22 @@ def place_tools(root: Path) -> None:
     for name in _MODULE_TOOLS:
         body = f"from device.exec.module_tools import main\nsys.exit(main({name!r}, sys.argv[1:]))\n"
         _script(root / "usr/sbin" / name, body)
+
+
+def place_qual(root: Path) -> None:
+    """/opt/habanalabs/qual, where hl_qual is installed; this room knows it only as a program."""
+    spec = importlib.util.find_spec("hl_qual")
+    if spec is None or not spec.submodule_search_locations:
+        return
+    script = Path(spec.submodule_search_locations[0]) / _NETWORK_SCRIPT
+    for family in _QUAL_FAMILIES:
+        folder = root / "opt/habanalabs/qual" / family / "bin"
+        for name, module in _QUAL_PROGRAMS.items():
+            _script(
+                folder / name, f"import runpy\n\nrunpy.run_module({module!r}, run_name='__main__', alter_sys=True)\n"
+            )
+        shutil.copyfile(script, folder / _NETWORK_SCRIPT)
+        (folder / _NETWORK_SCRIPT).chmod(0o755)
 
 
 def _script(path: Path, body: str) -> None:

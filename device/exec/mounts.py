@@ -22,7 +22,7 @@ from pathlib import Path
 from device.errors import BoxError
 from device.exec.graft import cover, expose, graft
 from device.exec.hidden import HostCards
-from device.exec.install import place_library, place_tools
+from device.exec.install import place_library, place_qual, place_tools
 from device.exec.module_tools import PARAMETERS_FILE, read_parameters
 from device.exec.namespace import NO_DEV, NO_SUID, bind, detach, enter_namespace, mount
 from device.exec.nodes import Nodes
@@ -119,7 +119,8 @@ class Mounts:
         tools = _STAGE / "tools"
         place_library(package, tools)
         place_tools(tools)
-        for part in ("usr/lib", "usr/include", "usr/bin", "usr/sbin"):
+        place_qual(tools)
+        for part in ("usr/lib", "usr/include", "usr/bin", "usr/sbin", "opt"):
             host = Path("/") / part
             if host.is_dir() and not host.is_symlink():
                 expose(host, tools / part)

@@ -68,7 +68,7 @@ def test_hl_smi_is_on_the_shells_own_path(root: Path, tmp_path: Path) -> None:
 def test_runbook_enters_the_qual_tree(root: Path, tmp_path: Path, family: str) -> None:
     script = f"cd /opt/habanalabs/qual/{family}/bin && ls && ./hl_qual -h | head -n 3"
     done = run_installed(root, "/bin/sh", "-c", script, env={"PATH": "/usr/bin:/bin"}, cwd=tmp_path)
-    assert {"hl_qual", "runner"} <= set(done.stdout.split())
+    assert {"hl_qual", "manage_network_ifs.sh", "monitor", "runner"} <= set(done.stdout.split())
     assert "hl_qual - qualification" in done.stdout, done.stderr
 
 

@@ -298,3 +298,13 @@ def test_one_exec_inside_another_shows_its_own_cards_only(box):
         "True",
         "True",
     ]
+
+
+def test_runbook_enters_the_qual_tree(box: PrivateBox) -> None:
+    script = "cd /opt/habanalabs/qual/gaudi2/bin && ls && ./hl_qual -h | head -n 1 && ./manage_network_ifs.sh --status"
+    done = run_under_exec(box, "sh", "-c", script)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[:4] == ["hl_qual", "manage_network_ifs.sh", "monitor", "runner"]
+    assert lines[4].startswith("hl_qual - qualification")
+    assert lines[5:7] == ["accel0", "3 ports down (8, 22, 23)"]
