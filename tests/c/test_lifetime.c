@@ -20,6 +20,7 @@ static hlml_device_t device;
 static int failures;
 static int checks;
 static int is_over;
+static int is_reading;
 static int is_held; /* a reader sits in hold(), most likely in the middle of a getter */
 static int may_go;
 
@@ -80,6 +81,7 @@ static void *read_on(void *argument)
         (void)hlml_device_get_temperature(device, HLML_TEMPERATURE_ON_AIP, &value);
         (void)hlml_device_get_power_usage(device, &value);
         (void)hlml_device_get_pci_info(device, &pci);
+        set(&is_reading, 1);
     }
     return NULL;
 }
@@ -90,6 +92,8 @@ static void test_box_is_kept_while_somebody_is_inside(void)
     pthread_t reader;
     signal(SIGUSR1, hold);
     pthread_create(&reader, NULL, read_on, NULL);
+    while (!get(&is_reading)) /* the beginning of a thread may be inside an allocator */
+        nap();
     for (int round = 0; round < ROUNDS; round++) {
         set(&may_go, 0);
         pthread_kill(reader, SIGUSR1);

@@ -98,7 +98,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         ("--fw-versions", "arcmp"),
         ("-n link", "port  0:\tUP"),
         ("-n ports", "port 8:\texternal"),
-        ("-n stats", "port 0:\n\tOctetsReceivedOK: "),
+        ("-n stats", "port 0:\n\tpcs_local_faults: "),
         ("--query-row-replacement uuid", "uuid\n"),
         ("topo -N", "modID\tNUMA Affinity"),
         ("topo -c", "modID\tCPU Affinity"),

@@ -120,6 +120,7 @@ def test_a_slow_hbm_misses_its_limits(run: MemoryRun, plugin: str) -> None:
 
 def test_a_slow_card_loads_too_slowly(run: MemoryRun) -> None:
     inject(run.box, 0, find_fault("slow-card"), 0.5)
+    run.box.set_clock(step_ns=2_000_000_000)  # the clock falls step by step
     assert set(codes(run(TPC, **QUICK))) == {"HBM_BANDWIDTH"}
 
 
