@@ -22,6 +22,7 @@ import hlml
 from device._device import ffi, lib
 from device.box_control import create_box, retire_box
 from device.box_spec import load_box_spec
+from device.card import Box
 
 HERE = Path(__file__).parent
 LAUNCHES = 2000
@@ -129,6 +130,29 @@ def bench_publish() -> None:
     each = best(lambda: [lib.gaudi_card_publish_activity(card, activity, 1.0, error) for _ in range(n)]) / n * 1e6
     lib.gaudi_box_close(box[0])
     row("publish (from Python)", f"{each:.2f} us", "-", None, "<= 5 us")
+
+
+def bench_events(scratch: Path) -> None:
+    """From a post here to the return of hlml_event_set_wait in another process; the sleeps of an idle wait."""
+    count, idle_s = 500, 5
+    with (
+        Box.open(scratch / "box") as box,
+        subprocess.Popen(
+            [compiled(scratch, "bench_wait"), str(count), str(idle_s)], stdout=subprocess.PIPE, text=True
+        ) as waiter,
+    ):
+        assert waiter.stdout is not None and waiter.stdout.readline() == "ready\n"
+        late_us = []
+        for number in range(count):
+            time.sleep(0.002)  # the waiter sleeps again
+            posted_ns = time.monotonic_ns()
+            box.cards[0].post_event(hlml.EventKind.DRAM_ERROR, number)
+            late_us.append((int(waiter.stdout.readline()) - posted_ns) / 1e3)
+        sleeps = int(waiter.stdout.readline())
+    late_us.sort()
+    figure = f"{late_us[count // 2]:.0f} / {late_us[count * 99 // 100]:.0f} us"
+    row("event to a waiting process, median / p99", figure, "-", None, "-")
+    row("sleeps a second in hlml_event_set_wait", f"{sleeps / idle_s:.1f}", "-", None, "<= 2")
 
 
 def bench_hl_smi() -> None:
@@ -342,6 +366,7 @@ def main() -> None:
             bench_many_boxes(scratch)
             bench_python_getter()
             bench_publish()
+            bench_events(scratch)
             bench_hl_smi()
             bench_gemm()
             bench_torch()
