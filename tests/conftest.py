@@ -14,7 +14,6 @@ from private_box import PrivateBox
 from device.box_control import create_box, retire_box
 from device.box_spec import load_box_spec
 
-
 # Tests that run in the background of a shell ignore SIGINT, and so would the programs that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
