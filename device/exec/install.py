@@ -11,6 +11,8 @@ __all__ = ["place_library", "place_qual", "place_tools"]
 
 _TOOLS = {"hl-smi": "hl_smi.cli", "hl_qual": "hl_qual.cli", "gaudi-box": "device.cli"}
 _MODULE_TOOLS = ("lsmod", "modprobe", "rmmod")
+# kmod has lsmod in both; whichever comes first in a PATH has to be ours.
+_MODULE_TOOL_FOLDERS = ("usr/sbin", "usr/bin")
 # The programs of hl_qual's folder, as runbooks enter it (reference hl_qual.md, package and paths).
 _QUAL_PROGRAMS = {"hl_qual": "hl_qual", "runner": "hl_qual.runner", "monitor": "hl_qual.monitor_program"}
 _QUAL_FAMILIES = ("gaudi", "gaudi2", "gaudi3")
@@ -37,7 +39,8 @@ def place_tools(root: Path) -> None:
         _script(root / "usr/bin" / name, f"from {module} import main\nsys.exit(main())\n")
     for name in _MODULE_TOOLS:
         body = f"from device.exec.module_tools import main\nsys.exit(main({name!r}, sys.argv[1:]))\n"
-        _script(root / "usr/sbin" / name, body)
+        for folder in _MODULE_TOOL_FOLDERS:
+            _script(root / folder / name, body)
 
 
 def place_qual(root: Path) -> None:
