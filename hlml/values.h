@@ -2,7 +2,6 @@
  * stands apart from the use of its output: the order in which arguments are evaluated is not specified.
  * >= 0: the value; < 0: minus the hlml_return_t. Compiled into hlml._hlml by ffi_build.py. */
 
-/* The call is a statement of its own: the arguments of a call are evaluated in any order. */
 static inline int64_t hlml_value(hlml_return_t code, uint64_t value)
 {
     return code == HLML_SUCCESS ? (int64_t)value : -(int64_t)code;

@@ -7,16 +7,14 @@ import shutil
 import sys
 from pathlib import Path
 
+from device.install.layout import NETWORK_SCRIPT, QUAL_FAMILIES, QUAL_PROGRAMS
+
 __all__ = ["place_library", "place_qual", "place_tools"]
 
 _TOOLS = {"hl-smi": "hl_smi.cli", "hl_qual": "hl_qual.cli", "gaudi-box": "device.cli"}
 _MODULE_TOOLS = ("lsmod", "modprobe", "rmmod")
 # kmod has lsmod in both; whichever comes first in a PATH has to be ours.
 _MODULE_TOOL_FOLDERS = ("usr/sbin", "usr/bin")
-# The programs of hl_qual's folder, as runbooks enter it (reference hl_qual.md, package and paths).
-_QUAL_PROGRAMS = {"hl_qual": "hl_qual", "runner": "hl_qual.runner", "monitor": "hl_qual.monitor_program"}
-_QUAL_FAMILIES = ("gaudi", "gaudi2", "gaudi3")
-_NETWORK_SCRIPT = "manage_network_ifs.sh"
 
 
 def place_library(package: Path, root: Path) -> None:
@@ -48,15 +46,15 @@ def place_qual(root: Path) -> None:
     spec = importlib.util.find_spec("hl_qual")
     if spec is None or not spec.submodule_search_locations:
         return
-    script = Path(spec.submodule_search_locations[0]) / _NETWORK_SCRIPT
-    for family in _QUAL_FAMILIES:
+    script = Path(spec.submodule_search_locations[0]) / NETWORK_SCRIPT
+    for family in QUAL_FAMILIES:
         folder = root / "opt/habanalabs/qual" / family / "bin"
-        for name, module in _QUAL_PROGRAMS.items():
+        for name, module in QUAL_PROGRAMS.items():
             _script(
                 folder / name, f"import runpy\n\nrunpy.run_module({module!r}, run_name='__main__', alter_sys=True)\n"
             )
-        shutil.copyfile(script, folder / _NETWORK_SCRIPT)
-        (folder / _NETWORK_SCRIPT).chmod(0o755)
+        shutil.copyfile(script, folder / NETWORK_SCRIPT)
+        (folder / NETWORK_SCRIPT).chmod(0o755)
 
 
 def _script(path: Path, body: str) -> None:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
 from device.errors import BoxError
-from device.install.layout import PYTHON_HOME, Entry, Sources, below, layout
+from device.install.layout import NETWORK_SCRIPT, PYTHON_HOME, Entry, Sources, below, layout
 from device.install.packages import PackageFile, package_files
 from device.install.placing import Outcome, install, remove
 
@@ -70,8 +70,7 @@ def _sources(files: tuple[PackageFile, ...], python: str) -> Sources:
         manual_aliases={
             name: page.name for page in manual_pages for name in _FUNCTION.findall(page.read_text("utf-8"))
         },
-        network_script=next((found[path] for path in found if path.endswith("/manage_network_ifs.sh")), None),
-        has_monitor="hl_qual/monitor_program.py" in found,
+        network_script=source(f"hl_qual/{NETWORK_SCRIPT}"),
         python=python,
         version=version("gaudi-box"),
         completions={

@@ -10,13 +10,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-__all__ = ["ABI_LEVELS", "PYTHON_HOME", "Entry", "Sources", "layout"]
+__all__ = [
+    "ABI_LEVELS",
+    "NETWORK_SCRIPT",
+    "PYTHON_HOME",
+    "QUAL_FAMILIES",
+    "QUAL_PROGRAMS",
+    "Entry",
+    "Sources",
+    "below",
+    "layout",
+]
 
 ABI_LEVELS = ("1.6", "1.12", "1.18", "1.19")
 PYTHON_HOME = PurePosixPath("/usr/lib/gaudi-box/python")
 _LIBRARY = PurePosixPath("/usr/lib/habanalabs")
 _QUAL = PurePosixPath("/opt/habanalabs/qual")
-_FAMILIES = ("gaudi", "gaudi2", "gaudi3")
+# The qual tree: its folders, the programs in each with their modules, and the one file that is a script.
+QUAL_FAMILIES = ("gaudi", "gaudi2", "gaudi3")
+QUAL_PROGRAMS = {"hl_qual": "hl_qual", "runner": "hl_qual.runner", "monitor": "hl_qual.monitor_program"}
+NETWORK_SCRIPT = "manage_network_ifs.sh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +51,7 @@ class Sources:
     header: Path
     manual_pages: tuple[Path, ...]
     manual_aliases: Mapping[str, str]
-    network_script: Path | None
-    has_monitor: bool
+    network_script: Path
     python: str
     version: str
     completions: Mapping[tuple[str, str], str]
@@ -114,14 +126,11 @@ def _tools(sources: Sources, prefix: PurePosixPath) -> list[Entry]:
 
 def _qual(sources: Sources, prefix: PurePosixPath) -> list[Entry]:
     entries = []
-    for family in _FAMILIES:
+    for family in QUAL_FAMILIES:
         folder = _QUAL / family / "bin"
-        entries.append(Entry(folder / "hl_qual", 0o755, text=_wrapper(sources, prefix, "hl_qual")))
-        entries.append(Entry(folder / "runner", 0o755, text=_wrapper(sources, prefix, "hl_qual.runner")))
-        if sources.has_monitor:
-            entries.append(Entry(folder / "monitor", 0o755, text=_wrapper(sources, prefix, "hl_qual.monitor_program")))
-        if sources.network_script is not None:
-            entries.append(Entry(folder / "manage_network_ifs.sh", 0o755, sources.network_script))
+        for name, module in QUAL_PROGRAMS.items():
+            entries.append(Entry(folder / name, 0o755, text=_wrapper(sources, prefix, module)))
+        entries.append(Entry(folder / NETWORK_SCRIPT, 0o755, sources.network_script))
     return entries
 
 

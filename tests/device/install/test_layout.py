@@ -15,7 +15,6 @@ SOURCES = Sources(
     manual_pages=(Path("/m/hl-smi.1"), Path("/m/hlml_power.3")),
     manual_aliases={"hlml_device_get_power_usage": "hlml_power.3"},
     network_script=Path("/s/manage_network_ifs.sh"),
-    has_monitor=True,
     python="/usr/bin/python3",
     version="1.2.3",
     completions={("hl-smi", "bash"): "b", ("hl-smi", "zsh"): "z", ("gaudi-box", "fish"): "f"},
