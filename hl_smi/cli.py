@@ -1,6 +1,6 @@
 """The program hl-smi: words -> options -> pages -> standard output. The only file that writes or reads the environment.
 
-Exit statuses: 0 done, 1 the answer could not be had (no AIPs, driver, box, output, not supported), 2 usage.
+Exit statuses: 0 done, 1 anything else, as the reference has it: no AIPs, driver, box, output, a wrong command line.
 Errors are one line on standard error that begins with "hl-smi: ". A reader that closes the pipe ends the program
 quietly with 0; SIGINT and SIGTERM end it by the signal, so a shell sees 130 or 143 and leaves its own loop.
 ENABLE_CONSOLE=false silences both streams and changes no status.

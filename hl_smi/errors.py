@@ -2,7 +2,7 @@
 
     HlSmiError                  1
       RunError                  1   the box, a card or the output failed
-      UsageError                2   the command line
+      UsageError                1   the command line; the reference has one status for all that fails
 
 `argv` and `pages` raise them, `cli` prints them. Errors of hlml become a RunError in `cli`.
 """
@@ -25,4 +25,4 @@ class RunError(HlSmiError):
 class UsageError(HlSmiError):
     """A word on the command line that does not fit."""
 
-    exit_status = 2
+    exit_status = 1

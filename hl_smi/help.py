@@ -38,8 +38,8 @@ environment:
 
 exit status:
   0  done; also when the reader of the output goes away
-  1  no AIPs, driver not loaded, a failing card or file, an option that is not supported
-  2  a word on the command line that does not fit
+  1  no AIPs, driver not loaded, a failing card or file, a word on the command line that
+     does not fit
   A loop ends quietly by SIGINT or SIGTERM, which a shell reports as 130 or 143.
 """
 

@@ -227,7 +227,7 @@ def test_word_that_does_not_fit_is_named_on_one_line(line: str, named: str) -> N
         parse(line.split())
     assert named in str(raised.value)
     assert "\n" not in str(raised.value)
-    assert raised.value.exit_status == 2
+    assert raised.value.exit_status == 1
 
 
 @pytest.mark.parametrize(

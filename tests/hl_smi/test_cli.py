@@ -119,7 +119,7 @@ def test_answer_goes_to_standard_output(server: Server, run: Run, line: str, exp
 @pytest.mark.parametrize(
     ("line", "status", "expected"),
     [
-        ("-x", 2, "hl-smi: unknown option '-x'"),
+        ("-x", 1, "hl-smi: unknown option '-x'"),
         ("-i 99:00.0", 1, "hl-smi: no AIP at 0000:99:00.0; present: 0000:43:00.0"),
         ("-i 9", 1, "hl-smi: no AIP with index 9; present: 0, 1"),
         ("-q -o /nonexistent/x", 1, "hl-smi: can not write to '/nonexistent/x': No such file or directory"),
